@@ -1,0 +1,307 @@
+"""Typed entity markers (paper, Eq. 1): the strings, their place in a vocabulary, and the window that keeps them.
+
+A marked sentence is the one interface between data and model:
+
+    <e1:PERSON> Ada Roe </e1:PERSON> leads <e2:ORGANIZATION> Acme </e2:ORGANIZATION> .
+
+`e1` is the head and `e2` the tail, whichever comes first; without a type the markers are `<e1>`, `</e1>`, `<e2>` and
+`</e2>`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from transformers import AddedToken, PreTrainedTokenizerBase
+
+MARKER = re.compile(r"<(?P<close>/?)e(?P<entity>[12])(?::(?P<type>[^<>\s]+))?>")
+ROLES = ("head start", "head end", "tail start", "tail end")
+HEAD_START, HEAD_END, TAIL_START, TAIL_END = range(4)
+_NOT_IN_A_TYPE = re.compile(r"[<>\s]+")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Strings
+
+
+@dataclass(frozen=True)
+class MarkedSentence:
+    """A sentence with its two mentions; spans are characters of `sentence`, end exclusive."""
+
+    sentence: str
+    head: tuple[int, int]
+    tail: tuple[int, int]
+    head_type: str | None = None
+    tail_type: str | None = None
+
+
+def marker(role: int, entity_type: str | None = None) -> str:
+    """The marker string of a role (an index into `ROLES`) and an entity type.
+
+    >>> marker(HEAD_START, "PERSON"), marker(TAIL_END)
+    ('<e1:PERSON>', '</e2>')
+    """
+    suffix = "" if entity_type is None else ":" + _NOT_IN_A_TYPE.sub("_", entity_type)
+    return f"<{'/' * (role % 2)}e{1 + role // 2}{suffix}>"
+
+
+def neutralize(sentence: str) -> str:
+    """Rewrites strings that look like markers, so that nobody's raw text can move a mention. Keeps every offset.
+
+    >>> neutralize("Type <e1> to begin.")
+    'Type ‹e1› to begin.'
+    """
+    return MARKER.sub(lambda match: f"‹{match[0][1:-1]}›", sentence)
+
+
+def insert_markers(
+    sentence: str,
+    head: tuple[int, int],
+    tail: tuple[int, int],
+    head_type: str | None = None,
+    tail_type: str | None = None,
+) -> str:
+    """Writes the typed markers around both mentions (Eq. 1).
+
+    The mentions may come in either order, touch, nest, overlap or coincide. Each marker brings one blank of its own on
+    its inner side, so that `read_markers` gives the sentence back exactly.
+
+    Args:
+        sentence: Raw text; what looks like a marker in it is neutralized.
+        head, tail: Start and end of the mention in characters of `sentence`, end exclusive.
+        head_type, tail_type: Entity types; `None` gives untyped markers.
+
+    Raises:
+        ValueError: A span is empty, blank or not inside the sentence.
+
+    >>> insert_markers("Ada Roe leads Acme.", (0, 7), (14, 18), "PERSON", "ORG")
+    '<e1:PERSON> Ada Roe </e1:PERSON> leads <e2:ORG> Acme </e2:ORG>.'
+    """
+    insertions = []
+    for name, role, (start, end), entity_type in (
+        ("head", HEAD_START, head, head_type),
+        ("tail", TAIL_START, tail, tail_type),
+    ):
+        if not 0 <= start < end <= len(sentence) or not sentence[start:end].strip():
+            raise ValueError(
+                f"{name} span {start}-{end} does not hold a mention of a sentence of {len(sentence)} characters"
+            )
+        # At one position, closing markers come first; then the longer mention opens first and closes last.
+        insertions.append((start, 1, -end, role, marker(role, entity_type) + " "))
+        insertions.append((end, 0, -start, -role, " " + marker(role + 1, entity_type)))
+    pieces, done = [], 0
+    sentence = neutralize(sentence)
+    for position, *_, inserted in sorted(insertions):
+        pieces += [sentence[done:position], inserted]
+        done = position
+    return "".join([*pieces, sentence[done:]])
+
+
+def read_markers(text: str) -> MarkedSentence:
+    """Takes the markers out of a marked sentence again: the inverse of `insert_markers`.
+
+    Raises:
+        ValueError: One of the four markers is missing, doubled or out of order.
+
+    >>> read_markers("<e2> Acme </e2> names <e1:PERSON> Ada Roe </e1:PERSON>")
+    MarkedSentence(sentence='Acme names Ada Roe', head=(11, 18), tail=(0, 4), head_type='PERSON', tail_type=None)
+    """
+    positions: dict[int, int] = {}
+    types: dict[int, str | None] = {}
+    pieces, done, length = [], 0, 0
+    for match in MARKER.finditer(text):
+        role = 2 * (int(match["entity"]) - 1) + bool(match["close"])
+        if role in positions:
+            raise ValueError(f"the marker of the {ROLES[role]} stands twice in {text!r}")
+        start, end = match.span()
+        if match["close"] and start > done and text[start - 1] == " ":
+            start -= 1
+        elif not match["close"] and text[end : end + 1] == " ":
+            end += 1
+        pieces.append(text[done:start])
+        length += len(pieces[-1])
+        positions[role], types[role], done = length, match["type"], end
+    for role, name in enumerate(ROLES):
+        if role not in positions:
+            raise ValueError(f"the marker of the {name}, such as {marker(role)}, is missing in {text!r}")
+    head = positions[HEAD_START], positions[HEAD_END]
+    tail = positions[TAIL_START], positions[TAIL_END]
+    if head[0] >= head[1] or tail[0] >= tail[1]:
+        raise ValueError(f"a mention is empty or its markers are out of order in {text!r}")
+    return MarkedSentence("".join([*pieces, text[done:]]), head, tail, types[HEAD_START], types[TAIL_START])
+
+
+def find_entity_types(texts: Iterable[str]) -> list[str]:
+    """The entity types that occur in marked sentences, sorted.
+
+    >>> find_entity_types(["<e1:PER> Ada </e1:PER> met <e2> Bo </e2>"])
+    ['PER']
+    """
+    return sorted({match["type"] for text in texts for match in MARKER.finditer(text) if match["type"]})
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Vocabulary
+
+
+def extend_tokenizer(tokenizer: PreTrainedTokenizerBase, entity_types: Sequence[str]) -> tuple[int, list[str]]:
+    """Adds the markers to a tokenizer, as one block of special tokens: four untyped ones, then four a type.
+
+    A marker's role is then `(token id - first id) % 4`, which the model reads without any table.
+
+    Args:
+        tokenizer: A fast tokenizer; extended in place. If it knows markers already, new types go behind them.
+        entity_types: Names such as `"PERSON"`.
+
+    Returns:
+        The id of the first marker, and all types in the order of their markers.
+
+    Raises:
+        ValueError: Other tokens were added behind the markers, so that the block can't grow.
+    """
+    known = known_entity_types(tokenizer)
+    types = known + [name for name in dict.fromkeys(entity_types) if name not in known]
+    markers = [marker(role, name) for name in (None, *types) for role in range(4)]
+    # lstrip: byte-level tokenizers would make a token of their own of the blank before a closing marker.
+    tokens = [AddedToken(text, lstrip=True, normalized=False, special=True) for text in markers]
+    tokenizer.add_tokens(tokens, special_tokens=True)
+    ids = tokenizer.convert_tokens_to_ids(markers)
+    if ids != list(range(ids[0], ids[0] + len(ids))):
+        raise ValueError("the tokenizer has other tokens behind its markers; start from the tokenizer of the encoder")
+    return ids[0], types
+
+
+def known_entity_types(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """The entity types whose markers a tokenizer has, in the order of their ids."""
+    added = sorted(tokenizer.get_added_vocab().items(), key=lambda item: item[1])
+    return [match["type"] for text, _ in added if (match := MARKER.fullmatch(text)) and text.startswith("<e1:")]
+
+
+def name_words(entity_type: str) -> str:
+    """The words of a type's name, split at case and underscores.
+
+    >>> name_words("STATE_OR_PROVINCE"), name_words("FinancialEntity")
+    ('state or province', 'financial entity')
+    """
+    return " ".join(_WORD.findall(entity_type)).lower() or entity_type
+
+
+@torch.no_grad()
+def initialize_marker_embeddings(
+    embeddings: torch.nn.Embedding, tokenizer: PreTrainedTokenizerBase, entity_types: Sequence[str | None]
+) -> None:
+    """Starts each marker from the mean embedding of the word pieces of its type's name.
+
+    The library's default gives all new tokens one vector, which makes marker states of all types alike. A tenth of
+    the role's own words ("head start") keeps the four markers of a type apart.
+
+    Args:
+        embeddings: Input embeddings of the encoder, already resized to the extended vocabulary.
+        tokenizer: The extended tokenizer.
+        entity_types: The types to initialize; `None` stands for the untyped markers.
+    """
+
+    def mean_of(words: str) -> torch.Tensor:
+        ids = tokenizer(words, add_special_tokens=False)["input_ids"] or [tokenizer.unk_token_id]
+        return embeddings.weight[torch.tensor(ids, device=embeddings.weight.device)].mean(dim=0)
+
+    for entity_type in entity_types:
+        for role, role_words in enumerate(ROLES):
+            words = name_words(entity_type) if entity_type is not None else f"{role_words.split()[0]} entity"
+            index = tokenizer.convert_tokens_to_ids(marker(role, entity_type))
+            embeddings.weight[index] = mean_of(words) + 0.1 * mean_of(role_words)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Token ids
+
+
+@dataclass
+class EncodedSentences:
+    """Token ids of marked sentences, and what had to be done to them.
+
+    `input_ids` holds `None` where a row was skipped; `unknown_types` counts mentions by type.
+    """
+
+    input_ids: list[list[int] | None] = field(default_factory=list)
+    num_truncated: int = 0
+    num_skipped: int = 0
+    unknown_types: Counter = field(default_factory=Counter)
+
+
+def encode_marked(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int = 128, on_overflow: str = "raise"
+) -> EncodedSentences:
+    """Turns marked sentences into token ids, keeping both mentions where a sentence is too long.
+
+    Tokens outside the mentions are cut first, then tokens between them. Mentions of a type that the tokenizer does not
+    know get the untyped markers.
+
+    Args:
+        tokenizer: A tokenizer that went through `extend_tokenizer`.
+        texts: Marked sentences.
+        max_length: The largest number of tokens a row, special tokens included.
+        on_overflow: `"raise"` or `"skip"`, for rows whose two mentions alone exceed `max_length`.
+
+    Raises:
+        ValueError: A row lacks a marker, or its mentions do not fit and `on_overflow` is `"raise"`. Names the row.
+    """
+    result = EncodedSentences()
+    known = set(known_entity_types(tokenizer))
+    first_id = tokenizer.convert_tokens_to_ids(marker(HEAD_START))
+    num_markers = 4 * (1 + len(known))
+
+    def known_marker(match: re.Match) -> str:
+        if match["type"] is None or match["type"] in known:
+            return match[0]
+        result.unknown_types[match["type"]] += not match["close"]
+        return f"<{match['close']}e{match['entity']}>"
+
+    # Special tokens go around the window, so they are read off one tokenized word.
+    word = tokenizer("a", add_special_tokens=False)["input_ids"]
+    framed = tokenizer("a")["input_ids"]
+    at = next(i for i in range(len(framed)) if framed[i : i + len(word)] == word)
+    prefix, suffix = framed[:at], framed[at + len(word) :]
+    budget = max_length - len(prefix) - len(suffix)
+
+    rows = tokenizer([MARKER.sub(known_marker, text) for text in texts], add_special_tokens=False, verbose=False)
+    for row, ids in enumerate(rows["input_ids"]):
+        positions = {}
+        for position, token in enumerate(ids):
+            if 0 <= token - first_id < num_markers:
+                positions.setdefault((token - first_id) % 4, position)
+        if len(positions) < 4:
+            missing = next(role for role in range(4) if role not in positions)
+            raise ValueError(f"row {row}: the marker of the {ROLES[missing]} is missing in {texts[row]!r}")
+        window = ids if len(ids) <= budget else _window(ids, positions, budget)
+        if window is None:
+            if on_overflow == "raise":
+                raise ValueError(
+                    f"row {row}: its two mentions alone exceed max_length={max_length}; "
+                    "raise max_length or skip such rows (on_overflow='skip')"
+                )
+            result.num_skipped += 1
+        else:
+            result.num_truncated += len(window) < len(ids)
+            window = prefix + window + suffix
+        result.input_ids.append(window)
+    return result
+
+
+def _window(ids: list[int], positions: dict[int, int], budget: int) -> list[int] | None:
+    """At most `budget` of the tokens, with both mentions in them; `None` where the mentions do not fit."""
+    head = positions[HEAD_START], positions[HEAD_END] + 1
+    tail = positions[TAIL_START], positions[TAIL_END] + 1
+    (start, first_end), (second_start, end) = sorted([head, tail])
+    end = max(first_end, end)
+    spare = budget - (end - start)
+    if spare >= 0:
+        left = min(start, max(spare // 2, spare - (len(ids) - end)))
+        return ids[start - left :][:budget]
+    keep = spare + (second_start - first_end)  # how many of the tokens between the mentions still fit
+    if second_start < first_end or keep < 0:
+        return None
+    return ids[start : first_end + (keep + 1) // 2] + ids[second_start - keep // 2 : end]
