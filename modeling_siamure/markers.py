@@ -219,6 +219,25 @@ def initialize_marker_embeddings(
 # Token ids
 
 
+def marker_roles(input_ids: torch.Tensor, first_marker_id: int, num_markers: int) -> torch.Tensor:
+    """Where the markers stand: `(batch_size, 4, sequence_length)`, true where a token has that role."""
+    offsets = input_ids - first_marker_id
+    role = torch.where((offsets >= 0) & (offsets < num_markers), offsets % 4, -1)
+    return role.unsqueeze(1) == torch.arange(4, device=role.device).view(1, 4, 1)
+
+
+def check_marked(is_role: torch.Tensor):
+    """Raises a `ValueError` that names the first row in which `marker_roles` found no marker of some role."""
+    missing = ~is_role.any(dim=-1)
+    if missing.any():
+        row, role = missing.nonzero()[0].tolist()
+        raise ValueError(
+            f"row {row} of the batch lacks the marker of the {ROLES[role]}; mark both mentions, such as "
+            "'<e1:PERSON> Ada Roe </e1:PERSON> leads <e2:ORGANIZATION> Acme </e2:ORGANIZATION>', and use the tokenizer "
+            "that was saved with the model"
+        )
+
+
 @dataclass
 class EncodedSentences:
     """Token ids of marked sentences, and what had to be done to them.

@@ -1,0 +1,70 @@
+"""k-means on relation embeddings, and a cluster head that starts from it (paper, 3.3)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.cluster import KMeans
+from sklearn.preprocessing import normalize
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """A partition of embeddings: `labels` `(rows,)`, `centroids` `(clusters, size)` of the L2-normalized rows."""
+
+    labels: np.ndarray
+    centroids: np.ndarray
+
+    @property
+    def sizes(self) -> list[int]:
+        return np.bincount(self.labels, minlength=len(self.centroids)).tolist()
+
+
+def kmeans(embeddings: np.ndarray, num_clusters: int, seed: int = 0, num_restarts: int = 10) -> Clusters:
+    """k-means on L2-normalized h: the best of several k-means++ starts.
+
+    Args:
+        embeddings: h, `(rows, size)`.
+        num_clusters: C.
+        seed: Fixes the starts.
+        num_restarts: How many starts.
+
+    Raises:
+        ValueError: There are fewer rows than clusters.
+
+    >>> kmeans(np.array([[1.0, 0.0], [2.0, 0.1], [0.0, 3.0]]), num_clusters=2).sizes in ([1, 2], [2, 1])
+    True
+    """
+    if len(embeddings) < num_clusters:
+        raise ValueError(f"{len(embeddings)} rows can't form {num_clusters} clusters; give more rows or fewer clusters")
+    fitted = KMeans(num_clusters, n_init=num_restarts, random_state=seed).fit(normalize(embeddings))
+    return Clusters(fitted.labels_, fitted.cluster_centers_)
+
+
+def assign(embeddings: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """The nearest centroid of each row's L2-normalized h: `(rows,)`.
+
+    >>> assign(np.array([[5.0, 1.0]]), np.array([[0.0, 1.0], [1.0, 0.0]]))
+    array([1])
+    """
+    # |h - mu|^2 without |h|^2, which is the same for all clusters.
+    return (normalize(embeddings) @ centroids.T - (centroids**2).sum(axis=1) / 2).argmax(axis=1)
+
+
+@torch.no_grad()
+def initialize_cluster_head(head: nn.Linear, embeddings: np.ndarray, clusters: Clusters):
+    """Sets the cluster head so that it starts from a partition of h instead of from noise.
+
+    Its softmax is then that of -s/2 |h - mu_c|^2 with s = 2 C / total variance of h, so that the confidence does not
+    depend on the scale of h.
+
+    Args:
+        head: Linear layer from L2-normalized h to clusters; changed in place.
+        embeddings: h, `(rows, size)`.
+        clusters: Their partition.
+    """
+    centroids = torch.as_tensor(clusters.centroids, dtype=head.weight.dtype, device=head.weight.device)
+    scale = 2 * len(centroids) / float(normalize(embeddings).var(axis=0).sum())
+    head.weight.copy_(scale * centroids)
+    head.bias.copy_(-scale / 2 * centroids.square().sum(dim=1))

@@ -1,0 +1,82 @@
+"""Configuration of SiamURE models."""
+
+from typing import Literal
+
+from huggingface_hub.dataclasses import strict
+from transformers import AutoConfig, PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
+
+
+@strict
+class SiamUREConfig(PreTrainedConfig):
+    r"""Configuration of a [`SiamUREModel`].
+
+    Clusters are the model's labels: `num_labels` is C (10 by default, as in the paper) and `id2label` names them.
+
+    Args:
+        encoder_config (`dict | PreTrainedConfig`): Configuration of the encoder f, a BERT-like model; BERT by default.
+        entity_types (`list[str]`): Types that have markers of their own, in the order of their token ids.
+        first_marker_id (`int`): Token id of `<e1>`. Four untyped markers start here, then come four a type.
+        pooling (`str`, defaults to `"marker"`): What h is made of. `"marker"`: the states at the two start markers
+            (Eq. 3). `"mention"`: the mean state of each mention's tokens. `"mention_context"`: both of these and the
+            mean state of the tokens between the mentions, each L2-normalized.
+        projection_size (`int`): Width of the projector g; the width of h by default.
+        predictor_size (`int`): Width of the predictor's hidden layer; a quarter of `projection_size` by default, as in
+            SimSiam.
+        cluster_sizes (`list[int]`): How many training instances each k-means cluster of h holds; set when clusters are
+            stored in the model.
+
+    Raises:
+        ValueError: The encoder's configuration asks for code of its own.
+
+    ```python
+    >>> from modeling_siamure import SiamUREConfig
+
+    >>> config = SiamUREConfig(encoder_config={"model_type": "bert", "hidden_size": 32}, num_labels=16)
+    >>> config.relation_embedding_size, config.num_labels, config.id2label[0]
+    (64, 16, 'cluster 0')
+
+    ```
+    """
+
+    model_type = "siamure"
+    sub_configs_defaults = {  # noqa: RUF012
+        "encoder_config": SubConfigSpec(config_class=AutoConfig, model_type="bert"),
+    }
+
+    encoder_config: dict | PreTrainedConfig | None = None
+    entity_types: list[str] | None = None
+    first_marker_id: int | None = None
+    pooling: Literal["marker", "mention", "mention_context"] = "marker"
+    projection_size: int | None = None
+    predictor_size: int | None = None
+    cluster_sizes: list[int] | None = None
+
+    def __post_init__(self, **kwargs):
+        encoder = self.encoder_config
+        encoder = encoder.to_dict() if isinstance(encoder, PreTrainedConfig) else encoder or {}
+        if {"auto_map", "trust_remote_code"} & encoder.keys():
+            raise ValueError("encoder_config asks for code of its own; only encoders of transformers itself are loaded")
+        if self.id2label is None:
+            num_labels = kwargs.pop("num_labels", 10)
+            self.id2label = {i: f"cluster {i}" for i in range(num_labels)}
+            self.label2id = {label: i for i, label in self.id2label.items()}
+        super().__post_init__(**kwargs)
+        self.encoder_config._name_or_path = ""  # would leak a folder of the machine that trained the model
+        self.entity_types = self.entity_types or []
+
+    def get_text_config(self, decoder=None, encoder=None) -> PreTrainedConfig:
+        return self.encoder_config
+
+    @property
+    def relation_embedding_size(self) -> int:
+        """Dimension of h: 2d, or 3d with `"mention_context"`, where d is the encoder's hidden size."""
+        return (3 if self.pooling == "mention_context" else 2) * self.encoder_config.hidden_size
+
+    @property
+    def num_markers(self) -> int:
+        """How many token ids from `first_marker_id` on are markers."""
+        return 4 * (1 + len(self.entity_types))
+
+
+__all__ = ["SiamUREConfig"]

@@ -1,0 +1,226 @@
+"""The SiamURE model: encoder f, relation embedding h, projector g, predictor d and cluster head Phi."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers import AutoConfig, AutoModel, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import ModelOutput, can_return_tuple
+
+from .configuration_siamure import SiamUREConfig
+from .markers import (
+    HEAD_END,
+    HEAD_START,
+    TAIL_END,
+    TAIL_START,
+    check_marked,
+    extend_tokenizer,
+    initialize_marker_embeddings,
+    marker_roles,
+)
+
+
+@dataclass
+class SiamUREModelOutput(ModelOutput):
+    """Output of [`SiamUREModel`].
+
+    Args:
+        relation_embedding (`torch.Tensor` of shape `(batch_size, relation_embedding_size)`): h, Eq. 3.
+        projection (`torch.Tensor` of shape `(batch_size, projection_size)`): g(h), Eq. 4.
+        prediction (`torch.Tensor` of shape `(batch_size, projection_size)`): d(g(h)).
+        cluster_logits (`torch.Tensor` of shape `(batch_size, num_labels)`): Phi(h) before its softmax.
+        last_hidden_state (`torch.Tensor` of shape `(batch_size, sequence_length, hidden_size)`)
+        hidden_states (`tuple[torch.Tensor]`): With `output_hidden_states=True`, the states of each encoder layer.
+        attentions (`tuple[torch.Tensor]`): With `output_attentions=True`, the weights of each encoder layer.
+    """
+
+    relation_embedding: torch.Tensor | None = None
+    projection: torch.Tensor | None = None
+    prediction: torch.Tensor | None = None
+    cluster_logits: torch.Tensor | None = None
+    last_hidden_state: torch.Tensor | None = None
+    hidden_states: tuple[torch.Tensor, ...] | None = None
+    attentions: tuple[torch.Tensor, ...] | None = None
+
+
+class SiamUREProjector(nn.Sequential):
+    """g: three linear layers with LayerNorm after each and ReLU after the first two (paper, 2.2)."""
+
+    def __init__(self, input_size: int, size: int):
+        super().__init__(
+            *(nn.Linear(input_size, size), nn.LayerNorm(size), nn.ReLU()),
+            *(nn.Linear(size, size), nn.LayerNorm(size), nn.ReLU()),
+            *(nn.Linear(size, size), nn.LayerNorm(size)),
+        )
+
+
+class SiamUREPredictor(nn.Sequential):
+    """d: two linear layers with LayerNorm and ReLU after the hidden one (paper, 2.2)."""
+
+    def __init__(self, size: int, hidden_size: int):
+        super().__init__(
+            nn.Linear(size, hidden_size), nn.LayerNorm(hidden_size), nn.ReLU(), nn.Linear(hidden_size, size)
+        )
+
+
+class SiamUREPreTrainedModel(PreTrainedModel):
+    config_class = SiamUREConfig
+    base_model_prefix = "encoder"
+    supports_gradient_checkpointing = True
+    accepts_loss_kwargs = False  # each loss is a mean over its batch: gradient accumulation averages
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+    _keep_in_fp32_modules_strict = ["cluster_centroids"]  # noqa: RUF012
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module):
+        super()._init_weights(module)
+        if isinstance(module, SiamUREModel):
+            nn.init.zeros_(module.cluster_centroids)
+
+
+class SiamUREModel(SiamUREPreTrainedModel):
+    """Embeds the relation between the two marked mentions of a sentence.
+
+    The mentions are found from the markers in `input_ids`, so a marked sentence is all the input there is. Losses live
+    in `modeling_siamure.losses`.
+
+    ```python
+    >>> import torch
+    >>> from modeling_siamure import SiamUREConfig, SiamUREModel
+
+    >>> config = SiamUREConfig(
+    ...     encoder_config={"vocab_size": 50, "hidden_size": 32, "num_attention_heads": 2, "num_hidden_layers": 1},
+    ...     first_marker_id=40,
+    ... )
+    >>> model = SiamUREModel(config).eval()
+    >>> output = model(torch.tensor([[1, 40, 5, 41, 6, 42, 7, 43, 2]]))  # <e1> 5 </e1> 6 <e2> 7 </e2>
+    >>> output.relation_embedding.shape, output.cluster_logits.shape
+    (torch.Size([1, 64]), torch.Size([1, 10]))
+
+    ```
+    """
+
+    def __init__(self, config: SiamUREConfig):
+        super().__init__(config)
+        self.encoder = AutoModel.from_config(config.encoder_config)
+        if getattr(self.encoder, "pooler", None) is not None:
+            self.encoder.pooler = None  # h never reads it
+        size = config.relation_embedding_size
+        projection_size = config.projection_size or size
+        self.projector = SiamUREProjector(size, projection_size)
+        self.predictor = SiamUREPredictor(projection_size, config.predictor_size or projection_size // 4)
+        self.cluster_head = nn.Linear(size, config.num_labels)
+        # k-means on L2-normalized h: the partition that id2label names. The head's partition is another one.
+        self.register_buffer("cluster_centroids", torch.zeros(config.num_labels, size, dtype=torch.float32))
+        self.post_init()
+
+    @classmethod
+    def from_encoder(
+        cls,
+        encoder_name_or_path: str,
+        tokenizer: PreTrainedTokenizerBase,
+        entity_types: list[str] | None = None,
+        pooling_layer: int | None = None,
+        dropout: float | None = None,
+        **config_kwargs,
+    ) -> "SiamUREModel":
+        """Starts a model from a plain pretrained encoder.
+
+        Args:
+            encoder_name_or_path: A BERT-like checkpoint: hub name or folder.
+            tokenizer: The encoder's tokenizer; the markers are added to it in place.
+            entity_types: Types that get markers of their own, initialized from the words of their names.
+            pooling_layer: The encoder layer, from 1, whose states are pooled; later layers are left out. The last by
+                default.
+            dropout: r, for all dropout layers of the encoder (0.1 in the paper); the encoder's own by default.
+            config_kwargs: Fields of [`SiamUREConfig`], such as `pooling` and `num_labels`.
+
+        Raises:
+            ValueError: `pooling_layer` is not one of the encoder's, or weights are missing from the checkpoint.
+        """
+        encoder_config = AutoConfig.from_pretrained(encoder_name_or_path)
+        if pooling_layer is not None:
+            num_layers = encoder_config.num_hidden_layers
+            if not 1 <= pooling_layer <= num_layers:
+                raise ValueError(f"pooling_layer={pooling_layer} is not one of the encoder's layers 1 to {num_layers}")
+            encoder_config.num_hidden_layers = pooling_layer
+            if getattr(encoder_config, "layer_types", None):
+                encoder_config.layer_types = encoder_config.layer_types[:pooling_layer]
+        if dropout is not None:
+            for name, value in encoder_config.to_dict().items():
+                if "dropout" in name and "classifier" not in name and isinstance(value, int | float):
+                    setattr(encoder_config, name, dropout)
+        first_marker_id, types = extend_tokenizer(tokenizer, entity_types or [])
+        config = SiamUREConfig(
+            encoder_config=encoder_config, entity_types=types, first_marker_id=first_marker_id, **config_kwargs
+        )
+        model = cls(config)
+        encoder = AutoModel.from_pretrained(encoder_name_or_path, dtype=torch.float32)
+        # Not strict: the pooler and the layers above pooling_layer stay behind.
+        missing = model.encoder.load_state_dict(encoder.state_dict(), strict=False).missing_keys
+        if missing:
+            raise ValueError(f"{encoder_name_or_path} lacks weights of its encoder, such as {missing[0]}")
+        model.resize_token_embeddings(max(len(tokenizer), encoder_config.vocab_size), mean_resizing=False)
+        initialize_marker_embeddings(model.get_input_embeddings(), tokenizer, [None, *types])
+        config.pad_token_id = tokenizer.pad_token_id
+        return model
+
+    @can_return_tuple
+    def forward(
+        self, input_ids: torch.LongTensor, attention_mask: torch.Tensor | None = None, **kwargs
+    ) -> SiamUREModelOutput:
+        """Embeds marked sentences.
+
+        Args:
+            input_ids: Token ids `(batch_size, sequence_length)` with all four markers in each row; where a marker
+                occurs more than once, the first counts.
+            attention_mask: 1 for tokens, 0 for padding, `(batch_size, sequence_length)`.
+            kwargs: Further inputs and output switches of the encoder.
+
+        Raises:
+            ValueError: A row lacks a marker (checked in eager mode only).
+        """
+        outputs = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **kwargs)
+        relation_embedding = self._pool(input_ids, outputs.last_hidden_state)
+        projection = self.projector(relation_embedding)
+        return SiamUREModelOutput(
+            relation_embedding=relation_embedding,
+            projection=projection,
+            prediction=self.predictor(projection),
+            cluster_logits=self.cluster_head(F.normalize(relation_embedding, dim=-1)),
+            last_hidden_state=outputs.last_hidden_state,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+        )
+
+    def _pool(self, input_ids: torch.LongTensor, states: torch.Tensor) -> torch.Tensor:
+        """h from the encoder's states `(batch_size, sequence_length, hidden_size)`."""
+        is_role = marker_roles(input_ids, self.config.first_marker_id, self.config.num_markers)
+        if not torch.compiler.is_compiling():
+            check_marked(is_role)
+        first = is_role.int().argmax(dim=-1)  # (batch, 4): where each marker stands first
+
+        if self.config.pooling == "marker":
+            rows = torch.arange(len(states), device=states.device)
+            return torch.cat([states[rows, first[:, HEAD_START]], states[rows, first[:, TAIL_START]]], dim=-1)
+
+        ends = torch.stack([first[:, HEAD_END], first[:, TAIL_END]], dim=1)
+        starts = torch.stack([first[:, HEAD_START], first[:, TAIL_START]], dim=1)
+        if self.config.pooling == "mention_context":  # from the end that comes first to the start that comes last
+            starts = torch.cat([starts, ends.amin(dim=1, keepdim=True)], dim=1)
+            ends = torch.cat([ends, first[:, [HEAD_START, TAIL_START]].amax(dim=1, keepdim=True)], dim=1)
+        position = torch.arange(input_ids.shape[1], device=input_ids.device)
+        inside = (position > starts.unsqueeze(-1)) & (position < ends.unsqueeze(-1))
+        inside = (inside & ~is_role.any(dim=1, keepdim=True)).to(states.dtype)  # (batch, parts, length)
+        # Touching or nested mentions have no tokens between them: that part stays zero.
+        means = inside @ states / inside.sum(dim=-1, keepdim=True).clamp(min=1)
+        if self.config.pooling == "mention_context":
+            means = F.normalize(means, dim=-1)
+        return means.flatten(1)
+
+
+__all__ = ["SiamUREModel", "SiamUREModelOutput", "SiamUREPreTrainedModel"]

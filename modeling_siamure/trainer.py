@@ -1,0 +1,349 @@
+"""Two-phase training (paper, 2.4): the siamese loss alone, then together with the clustering loss on mined neighbors."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from accelerate.data_loader import prepare_data_loader
+from accelerate.utils import broadcast_object_list
+from datasets import Dataset
+from safetensors.numpy import load_file, save_file
+from torch.distributed.nn.functional import all_reduce
+from transformers import EvalPrediction, PreTrainedTokenizerBase, Trainer, TrainerCallback
+
+from .clustering import Clusters, initialize_cluster_head, kmeans
+from .data_collator import AnchorDataset, LengthBucketBatchSampler, RelationCollator, tokenize_dataset
+from .evaluation import Embeddings, diagnose, embed
+from .losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
+from .modeling_siamure import SiamUREModel
+from .neighbors import nearest_neighbors, neighbor_accuracy, neighbor_overlap
+from .training_args import SiamURETrainingArguments
+
+logger = logging.getLogger(__name__)
+
+NEIGHBORS_FILE = "neighbors.safetensors"
+DIAGNOSED_ROWS = 1024
+COLLAPSE_SPREAD = 0.2  # 1 is isotropic; healthy runs stay above 0.5
+
+
+class PhaseCallback(TrainerCallback):
+    """Tells the trainer where epochs begin and end."""
+
+    def __init__(self, trainer: "SiamURETrainer"):
+        self.trainer = trainer
+
+    def on_epoch_begin(self, args, state, control, **kwargs):
+        self.trainer.begin_epoch(int(state.epoch or 0))
+
+    def on_epoch_end(self, args, state, control, **kwargs):
+        self.trainer.diagnose_epoch()
+
+    def on_train_end(self, args, state, control, **kwargs):
+        self.trainer.fit_clusters()
+
+
+class SiamURETrainer(Trainer):
+    """Trains a [`SiamUREModel`] without labels.
+
+    For `warmup_epochs` epochs the loss is L_Rl (Eq. 6). Then, before each epoch (or every `neighbor_refresh_epochs`),
+    the K nearest neighbors of each instance are mined from h, and the loss is L_Rl + eta L_Cl (Eq. 9). When training
+    ends, k-means centroids of h are stored in the model.
+
+    A `relation` column, where there is one, is given to `compute_metrics` and reported as neighbor accuracy; nothing
+    else reads it.
+
+    Args:
+        model: The model to train.
+        args: Arguments of the training.
+        train_dataset, eval_dataset: Datasets with a `text` column of marked sentences; tokenized here.
+        processing_class: The tokenizer, with the markers in it.
+        compute_metrics: Scores a partition. Gets an [`~transformers.EvalPrediction`] with clusters `(rows,)` as
+            `predictions` and the gold relations `(rows,)` as `label_ids`; rows without a relation are left out.
+        kwargs: Further arguments of [`~transformers.Trainer`], such as `callbacks`.
+
+    Raises:
+        ValueError: The training set has fewer rows than it needs for its neighbors or clusters.
+
+    ```python
+    trainer = SiamURETrainer(model, SiamURETrainingArguments("out"), train_dataset=rows, processing_class=tokenizer)
+    trainer.train()
+    trainer.save_model()
+    ```
+    """
+
+    loss_is_scaled_for_ga = False  # each loss is a mean over its batch
+    args: SiamURETrainingArguments
+
+    def __init__(
+        self,
+        model: SiamUREModel,
+        args: SiamURETrainingArguments,
+        train_dataset: Dataset | None = None,
+        eval_dataset: Dataset | None = None,
+        processing_class: PreTrainedTokenizerBase | None = None,
+        **kwargs,
+    ):
+        def tokenized(dataset: Dataset | None) -> Dataset | None:
+            if dataset is None or "input_ids" in dataset.column_names:
+                return dataset
+            with args.main_process_first(desc="tokenizing"):
+                return tokenize_dataset(dataset, processing_class, args.max_length, args.on_overflow)
+
+        super().__init__(
+            model=model,
+            args=args,
+            data_collator=RelationCollator(processing_class),
+            train_dataset=tokenized(train_dataset),
+            eval_dataset=tokenized(eval_dataset),
+            processing_class=processing_class,
+            **kwargs,
+        )
+        self.neighbors: np.ndarray | None = None  # (rows, K), since the joint phase began
+        self._mined_epoch = -1
+        self._loss_parts: dict[str, list[torch.Tensor]] = {}
+        self.add_callback(PhaseCallback(self))
+        if self.train_dataset is not None:
+            self._check_size()
+            self.anchors = AnchorDataset(self.train_dataset)
+            self.batch_sampler = LengthBucketBatchSampler(
+                self.anchors.lengths,
+                args.train_batch_size,
+                seed=args.seed if args.data_seed is None else args.data_seed,
+                rank=args.process_index,
+                world_size=args.world_size,
+            )
+
+    def _check_size(self):
+        rows = len(self.train_dataset)
+        needed = self.model.config.num_labels
+        if self.args.clustering_loss != "none":
+            needed = max(needed, self.args.num_neighbors + 1)
+        if rows < needed:
+            raise ValueError(
+                f"{rows} training instances are too few for {self.model.config.num_labels} clusters and "
+                f"{self.args.num_neighbors} neighbors each; give at least {needed}, or lower num_labels or num_neighbors"
+            )
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Phases
+
+    def begin_epoch(self, epoch: int):
+        """Prepares an epoch, counted from 0: mines neighbors if they are due, and draws this epoch's."""
+        args = self.args
+        joint_epoch = epoch - args.warmup_epochs
+        if args.clustering_loss != "none" and joint_epoch >= 0:
+            # A run that was resumed inside this epoch has the neighbors that it began with.
+            if joint_epoch % args.neighbor_refresh_epochs == 0 and self._mined_epoch != epoch:
+                embeddings = self.embed(self.train_dataset).relation
+                self._mine_neighbors(embeddings)
+                if joint_epoch == 0 and args.clustering_loss == "semantic" and args.cluster_head_init == "kmeans":
+                    initialize_cluster_head(self.model.cluster_head, embeddings, self._kmeans(embeddings))
+                self._mined_epoch = epoch
+        self.anchors.draw_neighbors(self.neighbors, args.neighbors_per_anchor, self.batch_sampler.seed, epoch)
+        self.batch_sampler.lengths = self.anchors.batch_lengths()
+        self.batch_sampler.set_epoch(epoch)
+
+    def _mine_neighbors(self, embeddings: np.ndarray):
+        found = nearest_neighbors(
+            torch.from_numpy(embeddings).to(self.args.device),
+            self.args.num_neighbors,
+            show_progress=self._show_progress,
+        ).numpy()
+        report = {}
+        if self.neighbors is not None:
+            report["neighbor_overlap"] = neighbor_overlap(found, self.neighbors)
+        labels = gold_labels(self.train_dataset)
+        if labels is not None and all(label is not None for label in labels):
+            report["neighbor_accuracy"] = neighbor_accuracy(found, labels)
+        self.neighbors = found
+        self.log(report)
+
+    def diagnose_epoch(self):
+        """Logs the health of the embeddings of some training rows, and warns of a collapse."""
+        sample = np.random.default_rng(self.args.seed).permutation(len(self.train_dataset))[:DIAGNOSED_ROWS]
+        report = diagnose(self.embed(self.train_dataset.select(sample)))
+        if self.neighbors is None or self.args.clustering_loss != "semantic":
+            for name in ("assignment_entropy", "confidence", "used_clusters"):  # the head is not in use
+                del report[name]
+        self.log(report)
+        for name in ("h", "g") if self.args.use_mlps else ("h",):
+            if report[f"{name}_spread"] < COLLAPSE_SPREAD:
+                logger.warning(
+                    "%s has collapsed: spread %.2f, effective rank %.1f, mean cosine %.2f. A siamese loss near -1 is then "
+                    "no success: lower learning_rate or train fewer epochs%s",
+                    name,
+                    *(report[f"{name}_{key}"] for key in ("spread", "effective_rank", "mean_cosine")),
+                    ", or use clustering_loss=semantic" if self.args.clustering_loss == "neighbor_cosine" else "",
+                )
+        if report.get("used_clusters", 2) < 2:
+            logger.warning("all instances fall into one cluster: raise entropy_weight or batch size")
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Steps
+
+    def get_train_dataloader(self) -> torch.utils.data.DataLoader:
+        args = self.args
+        loader = torch.utils.data.DataLoader(
+            self.anchors,
+            batch_sampler=self.batch_sampler,
+            collate_fn=self.data_collator,
+            num_workers=args.dataloader_num_workers,
+            pin_memory=args.dataloader_pin_memory,
+            prefetch_factor=args.dataloader_prefetch_factor,
+        )
+        # The batch sampler gives each process its own rows already, so nothing is to be sharded here.
+        return prepare_data_loader(loader, args.device, num_processes=1, process_index=0, put_on_device=True)
+
+    def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
+        if self.optimizer is None and self.args.head_learning_rate is not None:
+            super().create_optimizer(model)
+            head = {id(parameter) for parameter in self.model.cluster_head.parameters()}
+            for group in list(self.optimizer.param_groups):
+                own = [parameter for parameter in group["params"] if id(parameter) in head]
+                group["params"] = [parameter for parameter in group["params"] if id(parameter) not in head]
+                self.optimizer.add_param_group({**group, "params": own, "lr": self.args.head_learning_rate})
+            return self.optimizer
+        return super().create_optimizer(model)
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """L_Rl in the first phase, L_Rl + eta L_Cl in the joint one (Eq. 9), for a batch of `RelationCollator`."""
+        args = self.args
+        per_anchor = args.neighbors_per_anchor if self.anchors.drawn is not None else 0
+        outputs = model(**inputs)
+
+        def stacked(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            groups = rows.unflatten(0, (2 + per_anchor, -1))
+            return groups[:2], groups[2:].transpose(0, 1)  # (views, batch, ...) and (batch, neighbors, ...)
+
+        views, neighbors = stacked(outputs.relation_embedding)
+        if args.use_mlps:
+            siamese = siamese_loss(stacked(outputs.prediction)[0], stacked(outputs.projection)[0])
+        else:
+            siamese = siamese_loss(views, views)
+
+        # Processes may hold unequally many rows in the last batch of an epoch; DDP takes the mean over processes.
+        rows = torch.tensor(float(views.shape[1]), device=views.device)
+        all_rows = rows.clone()
+        if args.world_size > 1:
+            dist.all_reduce(all_rows)
+        share = rows / all_rows
+
+        parts = {"loss_siamese": siamese}
+        loss = siamese * share * args.world_size
+        if per_anchor and args.clustering_loss == "semantic":
+
+            def global_mean(mean: torch.Tensor) -> torch.Tensor:
+                return all_reduce(mean * share) if args.world_size > 1 else mean
+
+            consistency, entropy = semantic_clustering_loss(
+                *stacked(outputs.cluster_logits), entropy_weight=args.entropy_weight, global_mean=global_mean
+            )
+            if args.neighbor_reduction == "sum":
+                consistency = consistency * args.num_neighbors
+            parts |= {"loss_consistency": consistency, "loss_entropy": entropy}
+            loss = loss + args.clustering_weight * (consistency * share * args.world_size + entropy)
+        elif per_anchor:
+            cosine = neighbor_cosine_loss(views, neighbors)
+            parts["loss_neighbor_cosine"] = cosine
+            loss = loss + args.clustering_weight * cosine * share * args.world_size
+        for name, part in parts.items():
+            self._loss_parts.setdefault(name, []).append(part.detach())
+        return (loss, outputs) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        if "loss" in logs and self._loss_parts:
+            names = list(self._loss_parts)
+            means = torch.stack([torch.stack(self._loss_parts.pop(name)).mean() for name in names])
+            logs |= dict(zip(names, self.accelerator.reduce(means, "mean").tolist(), strict=True))
+        super().log(logs, start_time)
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Embedding, clusters and scores
+
+    @property
+    def _show_progress(self) -> bool:
+        return self.is_world_process_zero() and not self.args.disable_tqdm
+
+    def embed(self, dataset: Dataset) -> Embeddings:
+        """Runs the model over a tokenized dataset in inference mode; the rows keep their order."""
+        return embed(
+            self.model,
+            dataset,
+            self.processing_class,
+            self.accelerator,
+            batch_size=self.args.per_device_eval_batch_size,
+            show_progress=self._show_progress and len(dataset) > DIAGNOSED_ROWS,
+        )
+
+    def _kmeans(self, embeddings: np.ndarray) -> Clusters:
+        """k-means on the main process; all processes get its result."""
+        result = [None]
+        if self.is_world_process_zero():
+            result = [kmeans(embeddings, self.model.config.num_labels, self.args.seed, self.args.kmeans_restarts)]
+        return broadcast_object_list(result)[0]
+
+    def fit_clusters(self) -> Clusters:
+        """Stores k-means centroids of the training set's h, and the cluster sizes, in the model."""
+        clusters = self._kmeans(self.embed(self.train_dataset).relation)
+        self.model.cluster_centroids.copy_(torch.from_numpy(clusters.centroids))
+        self.model.config.cluster_sizes = clusters.sizes
+        return clusters
+
+    def evaluate(
+        self,
+        eval_dataset: Dataset | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
+        """Partitions a dataset by k-means on its h and by the cluster head, and scores both where gold is known.
+
+        Args:
+            eval_dataset: A tokenized dataset; the one of the constructor by default.
+            ignore_keys: Unused; part of the base class' signature.
+            metric_key_prefix: Stands before each key; the head's keys have `head_` behind it.
+
+        Returns:
+            The metrics of `compute_metrics`, and `diagnose` on this dataset.
+        """
+        dataset = self.eval_dataset if eval_dataset is None else eval_dataset
+        embeddings = self.embed(dataset)
+        partitions = {"": self._kmeans(embeddings.relation).labels}
+        if self.args.clustering_loss == "semantic":
+            partitions["head_"] = embeddings.cluster_probabilities.argmax(axis=1)
+        metrics = diagnose(embeddings)
+        labels = gold_labels(dataset)
+        if labels is not None and self.compute_metrics is not None:
+            known = np.array([label is not None for label in labels])
+            for name, clusters in partitions.items():
+                scores = self.compute_metrics(EvalPrediction(predictions=clusters[known], label_ids=labels[known]))
+                metrics |= {name + key: value for key, value in scores.items()}
+        metrics = {f"{metric_key_prefix}_{key}": value for key, value in metrics.items()}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Checkpoints: the neighbors of a running epoch travel with them
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        super()._save_rng_state(output_dir)
+        if self.neighbors is not None and self.args.should_save:
+            state = {"neighbors": self.neighbors, "mined_epoch": np.array([self._mined_epoch])}
+            save_file(state, Path(output_dir, NEIGHBORS_FILE))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        path = Path(resume_from_checkpoint, NEIGHBORS_FILE)
+        if path.exists():
+            state = load_file(path)
+            self.neighbors, self._mined_epoch = state["neighbors"], int(state["mined_epoch"][0])
+
+
+def gold_labels(dataset: Dataset) -> np.ndarray | None:
+    """The gold relations of a dataset `(rows,)`, `None` where a row has none; `None` if no row has one."""
+    if "relation" not in dataset.column_names:
+        return None
+    labels = np.array(dataset["relation"], dtype=object)
+    return labels if any(label is not None for label in labels) else None

@@ -1,0 +1,72 @@
+"""Arguments of the two-phase training."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from transformers import TrainingArguments
+
+
+def has_native_bfloat16() -> bool:
+    """Whether bfloat16 is faster than float32 here: a GPU that has it, or a CPU with AVX512-BF16 or AMX."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+@dataclass
+class SiamURETrainingArguments(TrainingArguments):
+    """[`~transformers.TrainingArguments`] with those of the method. Symbols are the paper's; Table 1 has its values.
+
+    >>> SiamURETrainingArguments(warmup_epochs=1).num_neighbors
+    20
+    """
+
+    max_length: int = field(default=128, metadata={"help": "Longest sentence in tokens; mentions are never cut."})
+    on_overflow: Literal["raise", "skip"] = field(
+        default="raise", metadata={"help": "What to do with a row whose two mentions alone exceed max_length."}
+    )
+    warmup_epochs: int = field(
+        default=5, metadata={"help": "L: epochs with the siamese loss alone, before the clustering loss joins it."}
+    )
+    use_mlps: bool = field(
+        default=True, metadata={"help": "Siamese loss on projector and predictor; false is the ablation on h itself."}
+    )
+    clustering_loss: Literal["semantic", "neighbor_cosine", "none"] = field(
+        default="semantic",
+        metadata={"help": "Eq. 7-8; or the cosine to neighbors of the authors' code; or none (the ablation)."},
+    )
+    clustering_weight: float = field(default=0.5, metadata={"help": "eta: weight of the clustering loss (Eq. 9)."})
+    entropy_weight: float = field(
+        default=1.0,
+        metadata={"help": "lambda: 1 for long-tailed or unknown data, 2 for balanced data; 0 ends in one cluster."},
+    )
+    num_neighbors: int = field(default=20, metadata={"help": "K: neighbors mined for each instance."})
+    neighbors_per_anchor: int = field(default=1, metadata={"help": "How many of the K are drawn in each step."})
+    neighbor_reduction: Literal["mean", "sum"] = field(
+        default="mean", metadata={"help": "Mean over the drawn neighbors, or K times it: the sum that Eq. 7 prints."}
+    )
+    neighbor_refresh_epochs: int = field(default=1, metadata={"help": "Epochs between two minings."})
+    cluster_head_init: Literal["kmeans", "random"] = field(
+        default="kmeans", metadata={"help": "Start the cluster head from k-means centroids of h, or from noise."}
+    )
+    head_learning_rate: float | None = field(
+        default=None, metadata={"help": "Learning rate of the cluster head; that of the model by default."}
+    )
+    kmeans_restarts: int = field(default=10, metadata={"help": "Starts of k-means, of which the best counts."})
+    bf16: bool | None = field(
+        default=None, metadata={"help": "bfloat16 autocast; where the machine has it natively, by default."}
+    )
+
+    def __post_init__(self):
+        if self.bf16 is None:
+            self.bf16 = has_native_bfloat16() and not self.fp16
+        super().__post_init__()
+        self.remove_unused_columns = False  # the trainer's own dataset picks its columns
+        if self.ddp_find_unused_parameters is None:
+            self.ddp_find_unused_parameters = True  # the cluster head has no gradient in the first phase
+        for name in ("num_neighbors", "neighbors_per_anchor", "neighbor_refresh_epochs", "kmeans_restarts"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: it must be 1 or more")
+        if self.warmup_epochs < 0:
+            raise ValueError(f"warmup_epochs={self.warmup_epochs}: it must be 0 or more")
