@@ -1,0 +1,95 @@
+"""`load_relation_dataset`: from a corpus' name to its splits."""
+
+import dataclasses
+import importlib
+from pathlib import Path
+from typing import Any
+
+import datasets
+from datasets.data_files import DataFilesDict, DataFilesList
+
+from .builder import RelationBuilder
+
+# Name to the builder that reads it.
+CORPORA = {
+    "fewrel": "fewrel.FewRel",
+    "sample": "table.Table",
+    "table": "table.Table",
+    "jsonlines": "table.Table",
+    "json": "table.Table",
+    "csv": "table.Table",
+    "parquet": "table.Table",
+}
+_SAMPLE = Path(__file__).parent / "sample"
+
+
+def relation_builder(
+    name: str, data_dir: str | None = None, data_files: dict[str, str] | None = None, **options: Any
+) -> RelationBuilder:
+    """The builder of a corpus, for those who want to stream, to choose the folder or to see the counts.
+
+    Takes the arguments of `load_relation_dataset`.
+    """
+    if name not in CORPORA:
+        raise ValueError(f"no corpus is called {name!r}; choose one of {', '.join(CORPORA)}")
+    module, _, attribute = CORPORA[name].partition(".")
+    builder = getattr(importlib.import_module(f".{module}", __package__), attribute)
+    if name == "sample":
+        data_files = {split: str(_SAMPLE / f"{split}.jsonl") for split in ("train", "validation")}
+    known = {field.name for field in dataclasses.fields(builder.BUILDER_CONFIG_CLASS)}
+    known -= {field.name for field in dataclasses.fields(datasets.BuilderConfig)}
+    if unknown := sorted(set(options) - known):
+        raise ValueError(f"{name} has no option {unknown[0]!r}; it takes {', '.join(sorted(known))}")
+    if data_files is not None:
+        data_files = {
+            split: [paths] if isinstance(paths, str | Path) else list(paths) for split, paths in data_files.items()
+        }
+        for split, paths in data_files.items():
+            for path in paths:
+                if not Path(path).is_file():
+                    raise FileNotFoundError(f"{path}, the file of the {split} split, does not exist; correct the path")
+        # Built directly: the library would take brackets in a file's name for a pattern.
+        data_files = DataFilesDict(
+            {split: DataFilesList([str(path) for path in paths], []) for split, paths in data_files.items()}
+        )
+    return builder(data_dir=data_dir, data_files=data_files, **options)
+
+
+def load_relation_dataset(
+    name: str,
+    data_dir: str | None = None,
+    data_files: dict[str, str] | None = None,
+    *,
+    streaming: bool = False,
+    num_proc: int | None = None,
+    **options: Any,
+) -> datasets.DatasetDict:
+    """Reads a corpus into the schema with typed-marker text.
+
+    Args:
+        name: One of `CORPORA`; `"table"`, or the format's name, reads one's own JSON, JSON lines, CSV or Parquet.
+        data_dir: The folder of the corpus, with its files under their own names; those that are there are read.
+        data_files: Split to file, instead of `data_dir`.
+        streaming: Gives an `IterableDatasetDict` that converts while it is read.
+        num_proc: Processes that convert, where the corpus can be cut.
+        **options: Of the corpus' configuration; all take `markers`, `no_relation`, `labels` and `on_error`
+            (see `RelationConfig`).
+
+    Returns:
+        The corpus' own splits with the columns of `schema.FEATURES`. `relation` is null where it is unknown. The rows
+        are cached by the content of the files.
+
+    Raises:
+        DataError: A row is not what the format says; names file, row, field and fix.
+        ValueError: An unknown corpus or option.
+        OSError: A file is not there.
+
+    >>> load_relation_dataset("newspaper")
+    Traceback (most recent call last):
+    ValueError: no corpus is called 'newspaper'; choose one of ...
+    """
+    builder = relation_builder(name, data_dir, data_files, **options)
+    if streaming:
+        return builder.as_streaming_dataset()
+    builder.download_and_prepare(num_proc=num_proc)
+    return builder.as_dataset({split: split for split in builder.splits_with_rows()})

@@ -1,0 +1,89 @@
+"""FewRel: several mentions, token indices, blanks as tokens, one split a file."""
+
+import json
+
+import pytest
+
+from data_scripts import DataError, load_relation_dataset
+
+
+def row(tokens, head, tail):
+    return {"tokens": tokens, "h": ["x", "Q1", head], "t": ["y", "Q2", tail]}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    wiki = {
+        "P50": [
+            row(["Mira", " ", "Oz", "wrote", "Salt", ",", "said", "Oz"], [[0, 1, 2], [7]], [[4]]),
+            row(["Salt", "is", "by", "Oz"], [[3]], [[0]]),
+        ],
+        "P17": [row(["Lund", "lies", "in", "Sweden"], [[0]], [[3]])],
+    }
+    (tmp_path / "val_wiki.json").write_text(json.dumps(wiki))
+    (tmp_path / "val-pubmed.json").write_text(json.dumps({"is_a": [row(["gold", "is", "metal"], [[0]], [[2]])]}))
+    (tmp_path / "pid2name.json").write_text(json.dumps({"P50": ["author", "who wrote it"]}))
+    return tmp_path
+
+
+def test_rows_by_hand(folder):
+    dataset = load_relation_dataset("fewrel", data_dir=str(folder))
+    assert dataset.num_rows == {"val_pubmed": 1, "val_wiki": 3}
+    first, second, third = dataset["val_wiki"]
+    # The first mention of three tokens, one of them a blank, which joining by blanks makes three blanks.
+    assert first == {
+        "id": "val_wiki-P50-1",
+        "text": "<e1> Mira   Oz </e1> wrote <e2> Salt </e2> , said Oz",
+        "sentence": "Mira   Oz wrote Salt , said Oz",
+        "head": "Mira   Oz",
+        "head_type": None,
+        "head_start": 0,
+        "head_end": 9,
+        "tail": "Salt",
+        "tail_type": None,
+        "tail_start": 16,
+        "tail_end": 20,
+        "relation": "P50",
+    }
+    assert second["text"] == "<e2> Salt </e2> is by <e1> Oz </e1>"
+    assert third["relation"] == "P17"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"h": ["x", "Q1", [[0, 2]]]}, "lists tokens that do not follow each other"),
+        ({"h": ["x", "Q1", [[9]]]}, "reversed or outside the sentence"),
+        ({"h": ["x", "Q1", [[True]]]}, "lists tokens that do not follow"),
+        ({"h": ["x", "Q1", []]}, "is not [name, id, [[token indices]]]"),
+        ({"t": "Sweden"}, "is not a list"),
+        ({"tokens": ["Lund", 7, "in", "Sweden"]}, "holds something that is not a string"),
+        ({"tokens": None}, "is missing"),
+        ({"h": ["x", "Q1", [[1]]], "tokens": ["Lund", " ", "in", "Sweden"]}, "marks blanks only"),
+    ],
+)
+def test_a_bad_row_names_file_row_field_and_fix(folder, change, message):
+    path = folder / "val_wiki.json"
+    content = json.loads(path.read_text())
+    content["P17"][0].update(change)
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError) as caught:
+        load_relation_dataset("fewrel", data_dir=str(folder))
+    said = str(caught.value)
+    assert said.startswith(f"{path}, row P17-1, field {next(iter(change))}: ") and message in said
+    assert "; " in said and "\n" not in said
+    kept = load_relation_dataset("fewrel", data_dir=str(folder), on_error="skip")
+    assert kept["val_wiki"]["relation"] == ["P50", "P50"]
+
+
+@pytest.mark.parametrize("content", ["[]", '{"P17": {}}', '{"P17": [', "\xff", ""])
+def test_a_broken_file_is_one_line(folder, content):
+    (folder / "val_wiki.json").write_text(content, encoding="latin-1")
+    with pytest.raises(DataError, match=r"val_wiki\.json") as caught:
+        load_relation_dataset("fewrel", data_dir=str(folder), on_error="skip")
+    assert "\n" not in str(caught.value)
+
+
+def test_folder_without_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match="pass the folder that does"):
+        load_relation_dataset("fewrel", data_dir=str(tmp_path))

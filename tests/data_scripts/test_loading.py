@@ -1,0 +1,93 @@
+"""`load_relation_dataset`: names, options, streaming, several processes, and a cache that follows the files."""
+
+import json
+import os
+
+import datasets
+import pytest
+
+import data_scripts.files
+import data_scripts.loading
+from data_scripts import FEATURES, DataError, load_relation_dataset
+
+ROW = {"sentence": "Ada Roe leads Acme.", "head": "Ada Roe", "head_type": "PERSON", "tail": "Acme", "relation": "leads"}
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "rows [1].jsonl"  # brackets, which the library alone would take for a pattern
+    path.write_text(json.dumps(ROW) + "\n")
+    return path
+
+
+def load(path, **options):
+    return load_relation_dataset("jsonlines", data_files={"train": str(path)}, **options)
+
+
+def test_an_edited_file_is_read_afresh(path):
+    assert load(path)["train"]["relation"] == ["leads"]
+    stamp = path.stat()
+    path.write_text(path.read_text().replace("leads", "heads"))
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert load(path)["train"]["relation"] == ["heads"]
+
+
+def test_edited_code_reads_afresh_and_equal_content_does_not(path, tmp_path, monkeypatch):
+    folder = data_scripts.loading.relation_builder("jsonlines", data_files={"train": str(path)}).cache_dir
+    twin = tmp_path / "elsewhere" / path.name
+    twin.parent.mkdir()
+    twin.write_text(path.read_text())
+    assert data_scripts.loading.relation_builder("jsonlines", data_files={"train": str(twin)}).cache_dir == folder
+    monkeypatch.setattr(data_scripts.files, "code_digest", lambda: "edited")
+    assert data_scripts.loading.relation_builder("jsonlines", data_files={"train": str(path)}).cache_dir != folder
+
+
+def test_skipped_rows_are_told_of_each_time(path, caplog):
+    path.write_text(path.read_text() + "{}\n")
+    for _ in range(2):  # the second time from the cache
+        load(path, on_error="skip")
+        assert "jsonlines" not in caplog.text
+        assert "table, train: bad rows skipped: 1 (1 x text: is missing)" in caplog.text
+        caplog.clear()
+
+
+def test_streaming_gives_the_same_rows(path, caplog):
+    path.write_text(path.read_text() + "{}\n")
+    stream = load(path, streaming=True, on_error="skip")
+    assert isinstance(stream, datasets.IterableDatasetDict)
+    assert list(stream["train"]) == list(load(path, on_error="skip")["train"])
+    assert "bad rows skipped: 1" in caplog.text
+    with pytest.raises(DataError, match="row 2, field text: is missing"):
+        list(load(path, streaming=True)["train"])
+
+
+def test_untyped_markers_leave_the_type_columns(path):
+    (row,) = load(path, markers="untyped")["train"]
+    assert (row["text"], row["head_type"]) == ("<e1> Ada Roe </e1> leads <e2> Acme </e2>.", "PERSON")
+
+
+def test_the_embedded_corpus(tmp_path, monkeypatch):
+    for split in ("train", "validation"):
+        (tmp_path / f"{split}.jsonl").write_text(json.dumps({**ROW, "id": split}) + "\n")
+    monkeypatch.setattr(data_scripts.loading, "_SAMPLE", tmp_path)
+    sample = load_relation_dataset("sample")
+    assert {split: rows["id"] for split, rows in sample.items()} == {"train": ["train"], "validation": ["validation"]}
+    assert sample["train"].features == FEATURES
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        ({"name": "tacrid"}, ValueError, "no corpus is called 'tacrid'; choose one of"),
+        ({"name": "fewrel"}, ValueError, "pass data_dir"),
+        ({"name": "fewrel", "data_dir": "/nowhere"}, NotADirectoryError, "is not a folder"),
+        ({"name": "csv", "data_files": {"train": "/nowhere.csv"}}, FileNotFoundError, "does not exist"),
+        ({"name": "fewrel", "marker": "typed"}, ValueError, "fewrel has no option 'marker'; it takes labels, markers"),
+        ({"name": "fewrel", "markers": "bold"}, ValueError, "markers is 'bold'; choose one of typed, untyped"),
+        ({"name": "table", "columns": {"subject": "s"}}, ValueError, "columns maps 'subject', which is none of id"),
+    ],
+)
+def test_wrong_arguments_are_one_line(arguments, error, said):
+    with pytest.raises(error) as caught:
+        load_relation_dataset(**arguments)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
