@@ -1,4 +1,4 @@
-"""Two-phase training (paper, 2.4): the siamese loss alone, then together with the clustering loss on mined neighbors."""
+"""Two-phase training (paper, 2.4): the siamese loss alone, then joined by the clustering loss on mined neighbors."""
 
 import logging
 from pathlib import Path
@@ -123,7 +123,7 @@ class SiamURETrainer(Trainer):
         if rows < needed:
             raise ValueError(
                 f"{rows} training instances are too few for {self.model.config.num_labels} clusters and "
-                f"{self.args.num_neighbors} neighbors each; give at least {needed}, or lower num_labels or num_neighbors"
+                f"{self.args.num_neighbors} neighbors each; give {needed} or more, or lower num_labels or num_neighbors"
             )
 
     # ------------------------------------------------------------------------------------------------------------------
@@ -133,24 +133,21 @@ class SiamURETrainer(Trainer):
         """Prepares an epoch, counted from 0: mines neighbors if they are due, and draws this epoch's."""
         args = self.args
         joint_epoch = epoch - args.warmup_epochs
-        if args.clustering_loss != "none" and joint_epoch >= 0:
-            # A run that was resumed inside this epoch has the neighbors that it began with.
-            if joint_epoch % args.neighbor_refresh_epochs == 0 and self._mined_epoch != epoch:
-                embeddings = self.embed(self.train_dataset).relation
-                self._mine_neighbors(embeddings)
-                if joint_epoch == 0 and args.clustering_loss == "semantic" and args.cluster_head_init == "kmeans":
-                    initialize_cluster_head(self.model.cluster_head, embeddings, self._kmeans(embeddings))
-                self._mined_epoch = epoch
+        is_joint = args.clustering_loss != "none" and joint_epoch >= 0
+        # A run that was resumed inside this epoch has the neighbors that it began with.
+        if is_joint and joint_epoch % args.neighbor_refresh_epochs == 0 and self._mined_epoch != epoch:
+            embeddings = self.embed(self.train_dataset).relation
+            self._mine_neighbors(embeddings)
+            if joint_epoch == 0 and args.clustering_loss == "semantic" and args.cluster_head_init == "kmeans":
+                initialize_cluster_head(self.model.cluster_head, embeddings, self._kmeans(embeddings))
+            self._mined_epoch = epoch
         self.anchors.draw_neighbors(self.neighbors, args.neighbors_per_anchor, self.batch_sampler.seed, epoch)
         self.batch_sampler.lengths = self.anchors.batch_lengths()
         self.batch_sampler.set_epoch(epoch)
 
     def _mine_neighbors(self, embeddings: np.ndarray):
-        found = nearest_neighbors(
-            torch.from_numpy(embeddings).to(self.args.device),
-            self.args.num_neighbors,
-            show_progress=self._show_progress,
-        ).numpy()
+        rows = torch.from_numpy(embeddings).to(self.args.device)
+        found = nearest_neighbors(rows, self.args.num_neighbors, show_progress=self._show_progress).numpy()
         report = {}
         if self.neighbors is not None:
             report["neighbor_overlap"] = neighbor_overlap(found, self.neighbors)
@@ -158,7 +155,8 @@ class SiamURETrainer(Trainer):
         if labels is not None and all(label is not None for label in labels):
             report["neighbor_accuracy"] = neighbor_accuracy(found, labels)
         self.neighbors = found
-        self.log(report)
+        if report:
+            self.log(report)
 
     def diagnose_epoch(self):
         """Logs the health of the embeddings of some training rows, and warns of a collapse."""
@@ -171,8 +169,8 @@ class SiamURETrainer(Trainer):
         for name in ("h", "g") if self.args.use_mlps else ("h",):
             if report[f"{name}_spread"] < COLLAPSE_SPREAD:
                 logger.warning(
-                    "%s has collapsed: spread %.2f, effective rank %.1f, mean cosine %.2f. A siamese loss near -1 is then "
-                    "no success: lower learning_rate or train fewer epochs%s",
+                    "%s has collapsed: spread %.2f, effective rank %.1f, mean cosine %.2f. A siamese loss near -1 is "
+                    "then no success: lower learning_rate or train fewer epochs%s",
                     name,
                     *(report[f"{name}_{key}"] for key in ("spread", "effective_rank", "mean_cosine")),
                     ", or use clustering_loss=semantic" if self.args.clustering_loss == "neighbor_cosine" else "",
