@@ -3,6 +3,8 @@
 Importing the package registers the Auto classes; trainer, data and clustering load when they are first used.
 """
 
+import importlib
+
 from transformers import AutoConfig, AutoModel
 
 from .configuration_siamure import SiamUREConfig
@@ -14,4 +16,16 @@ AutoModel.register(SiamUREConfig, SiamUREModel, exist_ok=True)
 SiamUREConfig.register_for_auto_class()
 SiamUREModel.register_for_auto_class("AutoModel")
 
-__all__ = ["SiamUREConfig", "SiamUREModel", "SiamUREModelOutput", "__version__"]
+_LAZY = {
+    "SiamURETrainer": ".trainer",
+    "SiamURETrainingArguments": ".training_args",
+}
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = ["SiamUREConfig", "SiamUREModel", "SiamUREModelOutput", "__version__", *_LAZY]

@@ -311,16 +311,25 @@ class SiamURETrainer(Trainer):
         if self.args.clustering_loss == "semantic":
             partitions["head_"] = embeddings.cluster_probabilities.argmax(axis=1)
         metrics = diagnose(embeddings)
-        labels = gold_labels(dataset)
-        if labels is not None and self.compute_metrics is not None:
-            known = np.array([label is not None for label in labels])
-            for name, clusters in partitions.items():
-                scores = self.compute_metrics(EvalPrediction(predictions=clusters[known], label_ids=labels[known]))
-                metrics |= {name + key: value for key, value in scores.items()}
+        for name, clusters in partitions.items():
+            metrics |= {name + key: value for key, value in self._score(dataset, clusters).items()}
         metrics = {f"{metric_key_prefix}_{key}": value for key, value in metrics.items()}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def score_type_pairs(self) -> dict[str, float]:
+        """Scores of one cluster per (head type, tail type): what can be had of `eval_dataset` without reading it."""
+        dataset = self.eval_dataset
+        pairs = [f"{head} {tail}" for head, tail in zip(dataset["head_type"], dataset["tail_type"], strict=True)]
+        return {f"type_pair_{key}": value for key, value in self._score(dataset, np.array(pairs)).items()}
+
+    def _score(self, dataset: Dataset, clusters: np.ndarray) -> dict[str, float]:
+        labels = gold_labels(dataset)
+        if labels is None or self.compute_metrics is None:
+            return {}
+        known = np.array([label is not None for label in labels])
+        return self.compute_metrics(EvalPrediction(predictions=clusters[known], label_ids=labels[known]))
 
     # ------------------------------------------------------------------------------------------------------------------
     # Checkpoints: the neighbors of a running epoch travel with them

