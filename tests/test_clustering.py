@@ -1,0 +1,54 @@
+"""k-means and the cluster head that starts from it."""
+
+import numpy as np
+import pytest
+import torch
+
+from modeling_siamure.clustering import assign, initialize_cluster_head, kmeans
+
+
+@pytest.fixture
+def blobs():
+    rng = np.random.default_rng(0)
+    centers = np.eye(4)[:3]
+    truth = np.repeat(np.arange(3), [30, 20, 10])
+    lengths = rng.uniform(0.1, 10, size=(60, 1))  # directions count, lengths do not
+    return lengths * (centers[truth] + 0.1 * rng.standard_normal((60, 4))), truth
+
+
+def test_kmeans_finds_directions(blobs):
+    rows, truth = blobs
+    clusters = kmeans(rows, 3)
+    assert len(set(zip(clusters.labels, truth, strict=True))) == 3
+    assert sorted(clusters.sizes) == [10, 20, 30]
+    assert (assign(rows, clusters.centroids) == clusters.labels).all()
+    again = kmeans(rows, 3)
+    assert (again.labels == clusters.labels).all()
+
+
+def test_assign_is_the_nearest_centroid(blobs):
+    rows, _ = blobs
+    centroids = np.random.default_rng(1).standard_normal((5, 4))
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    slow = [min(range(5), key=lambda c: np.linalg.norm(row - centroids[c])) for row in unit]
+    assert assign(rows, centroids).tolist() == slow
+
+
+def test_too_few_rows():
+    with pytest.raises(ValueError, match="2 rows can't form 3 clusters"):
+        kmeans(np.eye(2), 3)
+
+
+def test_head_starts_from_the_partition(blobs):
+    rows, _ = blobs
+    clusters = kmeans(rows, 3)
+    head = torch.nn.Linear(4, 3)
+    initialize_cluster_head(head, rows, clusters)
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    probabilities = head(torch.from_numpy(unit).float()).softmax(-1).detach().numpy()
+    assert (probabilities.argmax(1) == clusters.labels).all()
+    scale = 2 * 3 / ((unit - unit.mean(0)) ** 2).sum(1).mean()
+    distances = ((unit[:, None] - clusters.centroids[None]) ** 2).sum(-1)
+    expected = np.exp(-scale / 2 * distances)
+    np.testing.assert_allclose(probabilities, expected / expected.sum(1, keepdims=True), atol=1e-5)
+    assert probabilities.max(1).mean() > 0.8

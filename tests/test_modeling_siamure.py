@@ -1,0 +1,237 @@
+"""The model: pooling against slices by hand, heads, attention kinds, compilation, precision, saving."""
+
+import json
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoConfig, AutoModel, AutoTokenizer, ModernBertConfig, RobertaConfig
+
+from modeling_siamure import SiamUREConfig, SiamUREModel
+from modeling_siamure.markers import encode_marked
+
+TEXTS = [
+    "<e1:PERSON> ada bo </e1:PERSON> who later left <e2:FIRM> acme </e2:FIRM> in may",
+    "in <e2> bolt </e2> later <e1:PERSON> cy </e1:PERSON>",
+    "<e1:PERSON> ada </e1:PERSON><e2:FIRM> acme </e2:FIRM>",
+    "<e1:PERSON> ada <e2:FIRM> acme </e2:FIRM> who </e1:PERSON> left",
+    "<e1> ada <e2> who </e1> left </e2> in",
+]
+
+
+@pytest.fixture
+def batch(model, tokenizer):
+    return tokenizer(TEXTS, padding=True, return_tensors="pt")
+
+
+def pooled(encoder, tokenizer, pooling):
+    torch.manual_seed(0)
+    return SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], pooling=pooling).eval()
+
+
+def parts_by_hand(tokenizer, ids, states):
+    """Start states, mention means and the mean between, one row at a time, as anyone would write it."""
+    tokens = tokenizer.convert_ids_to_tokens(ids)
+    at = {
+        name: next(i for i, token in enumerate(tokens) if token.startswith(name))
+        for name in ("<e1", "</e1", "<e2", "</e2")
+    }
+    is_marker = [token.strip("</").startswith(("e1", "e2")) and token.startswith("<") for token in tokens]
+
+    def mean(first, last):
+        inside = [states[i] for i in range(first + 1, last) if not is_marker[i]]
+        return torch.stack(inside).mean(0) if inside else torch.zeros_like(states[0])
+
+    head, tail = (at["<e1"], at["</e1"]), (at["<e2"], at["</e2"])
+    between = mean(min(head[1], tail[1]), max(head[0], tail[0]))
+    return states[head[0]], states[tail[0]], mean(*head), mean(*tail), between
+
+
+@pytest.mark.parametrize("pooling", ["marker", "mention", "mention_context"])
+def test_pooling_by_hand(encoder, tokenizer, pooling):
+    model = pooled(encoder, tokenizer, pooling)
+    batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
+    output = model(**batch)
+    for row, found in enumerate(output.relation_embedding):
+        head_start, tail_start, head, tail, between = parts_by_hand(
+            tokenizer, batch.input_ids[row].tolist(), output.last_hidden_state[row]
+        )
+        expected = {
+            "marker": [head_start, tail_start],
+            "mention": [head, tail],
+            "mention_context": [F.normalize(part, dim=0) for part in (head, tail, between)],
+        }[pooling]
+        torch.testing.assert_close(found, torch.cat(expected), atol=1e-5, rtol=1e-5)
+
+
+def test_padding_and_batching_change_nothing(model, tokenizer, batch):
+    model.eval()
+    together = model(**batch).relation_embedding
+    for row, text in enumerate(TEXTS):
+        alone = model(**tokenizer(text, return_tensors="pt")).relation_embedding
+        torch.testing.assert_close(together[row : row + 1], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_the_first_of_doubled_markers_counts(model, tokenizer):
+    model.eval()
+    once, twice = (
+        model(**tokenizer(text, return_tensors="pt"))
+        for text in ("<e1> ada </e1> left <e2> bolt </e2>", "<e1> ada </e1> left <e2> bolt </e2> <e1> cy </e1>")
+    )
+    assert once.relation_embedding.shape == twice.relation_embedding.shape
+
+
+def test_heads_are_those_of_the_paper(model, batch):
+    kinds = [type(layer).__name__ for layer in model.projector]
+    assert kinds == ["Linear", "LayerNorm", "ReLU"] * 2 + ["Linear", "LayerNorm"]
+    assert [type(layer).__name__ for layer in model.predictor] == ["Linear", "LayerNorm", "ReLU", "Linear"]
+    size = model.config.relation_embedding_size
+    assert size == 3 * 32
+    assert model.predictor[0].out_features == size // 4
+    model.eval()
+    output = model(**batch)
+    assert output.relation_embedding.shape == output.projection.shape == output.prediction.shape == (5, size)
+    torch.testing.assert_close(output.projection, model.projector(output.relation_embedding))
+    torch.testing.assert_close(output.prediction, model.predictor(output.projection))
+    torch.testing.assert_close(
+        output.cluster_logits, model.cluster_head(F.normalize(output.relation_embedding, dim=-1))
+    )
+    assert output.hidden_states is None and output.attentions is None
+
+
+def test_dropout_makes_the_views_differ(model, batch):
+    model.train()
+    assert not torch.equal(model(**batch).relation_embedding, model(**batch).relation_embedding)
+
+
+def test_a_row_without_markers_is_named(model, tokenizer):
+    with pytest.raises(ValueError, match="row 1 of the batch lacks the marker of the tail end"):
+        model(**tokenizer(["<e1> a </e1> <e2> b </e2>", "<e1> a </e1> <e2> b ."], padding=True, return_tensors="pt"))
+
+
+def test_attention_kinds_agree(model, batch, tmp_path):
+    model.save_pretrained(tmp_path)
+    outputs = []
+    for kind in ("sdpa", "eager"):
+        loaded = AutoModel.from_pretrained(tmp_path, attn_implementation=kind)
+        assert loaded.encoder.config._attn_implementation == kind
+        outputs.append(loaded(**batch).relation_embedding)
+    torch.testing.assert_close(*outputs, atol=1e-5, rtol=0)
+    loaded = AutoModel.from_pretrained(tmp_path, attn_implementation="eager")
+    output = loaded(**batch, output_attentions=True, output_hidden_states=True)
+    assert len(output.attentions) == 3 and len(output.hidden_states) == 4
+
+
+def test_activation_checkpointing_keeps_the_gradients(model, batch):
+    model.train()
+    gradients = []
+    for enable in (False, True):
+        if enable:
+            model.gradient_checkpointing_enable()
+            assert model.is_gradient_checkpointing
+        model.zero_grad()
+        torch.manual_seed(0)
+        model(**batch).prediction.square().sum().backward()
+        gradients.append(model.encoder.embeddings.word_embeddings.weight.grad.clone())
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("pooling", ["marker", "mention_context"])
+def test_compiles_into_one_graph(encoder, tokenizer, pooling):
+    model = pooled(encoder, tokenizer, pooling)
+    batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
+    compiled = torch.compile(model, fullgraph=True)
+    torch.testing.assert_close(
+        compiled(**batch).relation_embedding, model(**batch).relation_embedding, atol=1e-5, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_round_trip(model, tokenizer, batch, tmp_path, dtype):
+    model = model.to(dtype).eval()
+    model.cluster_centroids.data = torch.randn(3, 96)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    loaded, loaded_tokenizer = AutoModel.from_pretrained(tmp_path), AutoTokenizer.from_pretrained(tmp_path)
+    assert isinstance(loaded, SiamUREModel) and loaded.dtype == dtype
+    assert loaded.cluster_centroids.dtype == torch.float32
+    again = loaded_tokenizer(TEXTS, padding=True, return_tensors="pt")
+    assert torch.equal(loaded(**again).cluster_logits, model(**batch).cluster_logits)
+    assert torch.equal(loaded.cluster_centroids, model.cluster_centroids)
+    text = (tmp_path / "config.json").read_text()
+    assert str(tmp_path.parent.parent) not in text  # no folder of this machine
+
+
+def test_only_the_pooled_layers_are_kept(encoder, tokenizer):
+    whole = AutoModel.from_pretrained(encoder)
+    model = SiamUREModel.from_encoder(encoder, tokenizer, pooling="marker", pooling_layer=2).eval()
+    assert len(model.encoder.encoder.layer) == model.config.encoder_config.num_hidden_layers == 2
+    batch = tokenizer("ada left <e1> bo </e1> in <e2> may </e2>", return_tensors="pt")
+    whole.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    whole.embeddings.word_embeddings.weight.data = model.get_input_embeddings().weight.data
+    states = whole.eval()(**batch, output_hidden_states=True).hidden_states[2]
+    torch.testing.assert_close(model(**batch).last_hidden_state, states)
+    with pytest.raises(ValueError, match="pooling_layer=4 is not one of the encoder's layers 1 to 3"):
+        SiamUREModel.from_encoder(encoder, tokenizer, pooling_layer=4)
+
+
+def test_dropout_rate(encoder, tokenizer):
+    model = SiamUREModel.from_encoder(encoder, tokenizer, dropout=0.25)
+    rates = {module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)}
+    assert rates == {0.25}
+    assert model.config.encoder_config.attention_probs_dropout_prob == 0.25
+
+
+@pytest.mark.parametrize("config", [RobertaConfig, ModernBertConfig])
+def test_other_encoders(config, tmp_path, tokenizer):
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2}
+    ids = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3}
+    encoder = AutoModel.from_config(config(vocab_size=len(tokenizer), **sizes, **ids))
+    encoder.save_pretrained(tmp_path / "encoder")
+    model = SiamUREModel.from_encoder(
+        str(tmp_path / "encoder"),
+        tokenizer,
+        ["PERSON", "FIRM"],
+        pooling="mention_context",
+        pooling_layer=2,
+        dropout=0.1,
+    )
+    ids = [torch.tensor(ids) for ids in encode_marked(tokenizer, TEXTS).input_ids]
+    batch = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True)
+    model.eval().save_pretrained(tmp_path / "model")
+    loaded = AutoModel.from_pretrained(tmp_path / "model")
+    mask = (batch != 0).long()
+    torch.testing.assert_close(
+        loaded(batch, attention_mask=mask).relation_embedding, model(batch, attention_mask=mask).relation_embedding
+    )
+
+
+def test_config(tmp_path):
+    config = SiamUREConfig(num_labels=3, entity_types=["A"], first_marker_id=7)
+    assert config.encoder_config.model_type == "bert" and config.num_markers == 8
+    config.save_pretrained(tmp_path)
+    loaded = AutoConfig.from_pretrained(tmp_path)
+    assert loaded.id2label == {0: "cluster 0", 1: "cluster 1", 2: "cluster 2"}
+    saved = json.loads((tmp_path / "config.json").read_text())
+    for key, value in {"auto_map": {"AutoModel": "evil.Evil"}, "trust_remote_code": True}.items():
+        bad = {**saved, "encoder_config": {**saved["encoder_config"], key: value}}
+        (tmp_path / "config.json").write_text(json.dumps(bad))
+        with pytest.raises(ValueError, match="asks for code of its own"):
+            AutoConfig.from_pretrained(tmp_path)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.permutations(range(4)), st.integers(0, 3))
+def test_marker_order_never_breaks_pooling(order, gap):
+    config = SiamUREConfig(
+        encoder_config={"vocab_size": 60, "hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1},
+        first_marker_id=50,
+        pooling="mention_context",
+    )
+    ids = [2]
+    for role in order:
+        ids += [50 + role] + [5] * gap
+    output = SiamUREModel(config).eval()(torch.tensor([ids]))
+    assert torch.isfinite(output.relation_embedding).all()
