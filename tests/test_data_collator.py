@@ -71,8 +71,8 @@ def test_every_row_once_an_epoch_over_all_processes(rows, batch_size, world_size
     assert all(batch for part in parts for batch in part)
     assert sorted(row for part in parts for batch in part for row in batch) == list(range(rows))
     if rows % (batch_size * world_size) == 0:  # the global batches are those of one process
-        together = zip(*parts, strict=True)
-        assert [[row for batch in batches for row in batch] for batches in together] == list(whole)
+        together = [[row for batch in batches for row in batch] for batches in zip(*parts, strict=True)]
+        assert together == list(whole)
 
 
 def test_epochs_differ_and_buckets_pad_little():

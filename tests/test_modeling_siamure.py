@@ -34,11 +34,9 @@ def pooled(encoder, tokenizer, pooling):
 def parts_by_hand(tokenizer, ids, states):
     """Start states, mention means and the mean between, one row at a time, as anyone would write it."""
     tokens = tokenizer.convert_ids_to_tokens(ids)
-    at = {
-        name: next(i for i, token in enumerate(tokens) if token.startswith(name))
-        for name in ("<e1", "</e1", "<e2", "</e2")
-    }
-    is_marker = [token.strip("</").startswith(("e1", "e2")) and token.startswith("<") for token in tokens]
+    names = ("<e1", "</e1", "<e2", "</e2")
+    at = {name: next(i for i, token in enumerate(tokens) if token.startswith(name)) for name in names}
+    is_marker = [token.startswith(names) for token in tokens]
 
     def mean(first, last):
         inside = [states[i] for i in range(first + 1, last) if not is_marker[i]]
@@ -129,8 +127,8 @@ def test_activation_checkpointing_keeps_the_gradients(model, batch):
     gradients = []
     for enable in (False, True):
         if enable:
-            model.gradient_checkpointing_enable()
-            assert model.is_gradient_checkpointing
+            model.activation_checkpointing_enable()
+            assert model.is_activation_checkpointing
         model.zero_grad()
         torch.manual_seed(0)
         model(**batch).prediction.square().sum().backward()
@@ -190,14 +188,8 @@ def test_other_encoders(config, tmp_path, tokenizer):
     ids = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3}
     encoder = AutoModel.from_config(config(vocab_size=len(tokenizer), **sizes, **ids))
     encoder.save_pretrained(tmp_path / "encoder")
-    model = SiamUREModel.from_encoder(
-        str(tmp_path / "encoder"),
-        tokenizer,
-        ["PERSON", "FIRM"],
-        pooling="mention_context",
-        pooling_layer=2,
-        dropout=0.1,
-    )
+    options = {"pooling": "mention_context", "pooling_layer": 2, "dropout": 0.1}
+    model = SiamUREModel.from_encoder(str(tmp_path / "encoder"), tokenizer, ["PERSON", "FIRM"], **options)
     ids = [torch.tensor(ids) for ids in encode_marked(tokenizer, TEXTS).input_ids]
     batch = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True)
     model.eval().save_pretrained(tmp_path / "model")

@@ -1,0 +1,226 @@
+"""The two phases: what they train, what they leave alone, and that labels change nothing."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoTokenizer, set_seed
+
+from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
+from modeling_siamure.clustering import assign
+from modeling_siamure.losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
+
+
+def make_trainer(encoder, rows, output_dir, compute_metrics=None, dropout=0.1, **options):
+    defaults = {
+        **{"per_device_train_batch_size": 16, "num_train_epochs": 2, "warmup_epochs": 1, "num_neighbors": 5},
+        **{"learning_rate": 1e-3, "save_strategy": "no", "logging_steps": 1, "disable_tqdm": True, "use_cpu": True},
+        **{"kmeans_restarts": 2, "bf16": False},
+    }
+    args = SiamURETrainingArguments(str(output_dir), **(defaults | options))
+    set_seed(args.seed)
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    model = SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], num_labels=3, dropout=dropout)
+    return SiamURETrainer(
+        model, args, train_dataset=rows, eval_dataset=rows, processing_class=tokenizer, compute_metrics=compute_metrics
+    )
+
+
+def weights(trainer):
+    return {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
+
+
+def changed(before, after):
+    return {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+
+
+def unchanged(before, after):
+    return {name for name in before if torch.equal(before[name], after[name])}
+
+
+@pytest.fixture(scope="module")
+def runs(encoder, rows, tmp_path_factory):
+    """Weights before and after a run, and the trainer, by the options of the run."""
+
+    def run(**options):
+        trainer = make_trainer(encoder, rows, tmp_path_factory.mktemp("run"), **options)
+        before = weights(trainer)
+        trainer.train()
+        return before, weights(trainer), trainer
+
+    return run
+
+
+def test_siamese_phase_trains_encoder_and_mlps_only(runs):
+    before, after, trainer = runs(num_train_epochs=1)
+    assert changed(before, after) == {"encoder", "projector", "predictor", "cluster_centroids"}
+    assert all(not name.startswith(("projector", "predictor")) for name in unchanged(before, after))
+    assert trainer.neighbors is None
+
+
+def test_joint_phase_trains_every_parameter(runs):
+    before, after, trainer = runs(warmup_epochs=0, num_train_epochs=1)
+    names = {name for name, parameter in trainer.model.named_parameters() if parameter.requires_grad}
+    assert unchanged(before, after) & names == set()
+    assert trainer.neighbors.shape == (60, 5)
+
+
+def test_ablations_leave_their_part_alone(runs):
+    before, after, _ = runs(use_mlps=False)
+    assert changed(before, after) == {"encoder", "cluster_head", "cluster_centroids"}
+    before, after, trainer = runs(clustering_loss="none")
+    assert "cluster_head" not in changed(before, after) and trainer.neighbors is None
+    before, after, trainer = runs(clustering_loss="neighbor_cosine")
+    assert "cluster_head" not in changed(before, after) and trainer.neighbors is not None
+    assert any("loss_neighbor_cosine" in logs for logs in trainer.state.log_history)
+
+
+def test_two_runs_are_one(runs):
+    first, second = runs(), runs()
+    assert not changed(first[1], second[1])
+    histories = [
+        [
+            {key: value for key, value in logs.items() if not key.startswith("train_")}
+            for logs in run[2].state.log_history
+        ]
+        for run in (first, second)
+    ]
+    assert histories[0] == histories[1]
+
+
+def test_labels_change_nothing(encoder, rows, tmp_path):
+    results = []
+    for name, dataset in (("with", rows), ("without", rows.remove_columns("relation")), ("lost", lose_labels(rows))):
+        trainer = make_trainer(encoder, dataset, tmp_path / name, compute_metrics=share_of_first)
+        trainer.train()
+        results.append((weights(trainer), trainer.evaluate(), trainer.score_type_pairs()))
+    (with_labels, scores, floor), (without, no_scores, no_floor), (lost, *_) = results
+    assert not changed(with_labels, without) and not changed(with_labels, lost)
+    assert {"eval_first", "eval_head_first"} == set(scores) - set(no_scores)
+    assert floor == {"type_pair_first": 1.0} and no_floor == {}
+
+
+def lose_labels(rows):
+    return rows.map(lambda _, index: {"relation": None if index % 2 else "founded"}, with_indices=True)
+
+
+def share_of_first(prediction):
+    assert len(prediction.predictions) == len(prediction.label_ids)
+    assert None not in list(prediction.label_ids)
+    return {"first": float(np.mean(np.asarray(prediction.predictions) == prediction.predictions[0]))}
+
+
+def test_losses_are_those_of_the_equations(encoder, rows, tmp_path):
+    """One joint step without dropout, against the equations applied to rows that went through one by one."""
+    trainer = make_trainer(
+        encoder,
+        rows,
+        tmp_path,
+        dropout=0.0,
+        warmup_epochs=0,
+        neighbors_per_anchor=2,
+        clustering_weight=0.7,
+        entropy_weight=1.5,
+    )
+    trainer.begin_epoch(0)
+    trainer.model.train()
+    batch = next(iter(trainer.get_train_dataloader()))
+    trainer.batch_sampler.set_epoch(0)
+    anchors = next(iter(trainer.batch_sampler))
+    drawn = trainer.anchors.drawn[anchors]
+    found = trainer.compute_loss(trainer.model, batch)
+
+    def forward(row):
+        return trainer.model(torch.tensor([trainer.train_dataset[int(row)]["input_ids"]]))
+
+    own = [forward(row) for row in anchors]
+    projection, prediction, logits = (
+        torch.cat([output[key] for output in own]) for key in ("projection", "prediction", "cluster_logits")
+    )
+    around = torch.stack([torch.cat([forward(row).cluster_logits for row in rows]) for rows in drawn])
+    consistency, entropy = semantic_clustering_loss(torch.stack([logits] * 2), around, entropy_weight=1.5)
+    expected = siamese_loss(torch.stack([prediction] * 2), torch.stack([projection] * 2))
+    torch.testing.assert_close(found, expected + 0.7 * (consistency + entropy), atol=1e-5, rtol=1e-5)
+
+    trainer.args.neighbor_reduction = "sum"  # K = 5 times the mean
+    found = trainer.compute_loss(trainer.model, batch)
+    torch.testing.assert_close(found, expected + 0.7 * (5 * consistency + entropy), atol=1e-4, rtol=1e-5)
+
+    trainer.args.clustering_loss = "neighbor_cosine"
+    found = trainer.compute_loss(trainer.model, batch)
+    h = torch.cat([output.relation_embedding for output in own])
+    h_around = torch.stack([torch.cat([forward(row).relation_embedding for row in rows]) for rows in drawn])
+    cosine = neighbor_cosine_loss(torch.stack([h] * 2), h_around)
+    torch.testing.assert_close(found, expected + 0.7 * cosine, atol=1e-5, rtol=1e-5)
+
+
+def test_phases_and_refresh(runs):
+    _, _, trainer = runs(num_train_epochs=4, neighbor_refresh_epochs=2)
+    logs = trainer.state.log_history
+    siamese_only = [entry["epoch"] for entry in logs if "loss_siamese" in entry and "loss_consistency" not in entry]
+    assert max(siamese_only) == 1
+    assert [entry["epoch"] for entry in logs if "neighbor_accuracy" in entry] == [1, 3]
+    assert [entry["epoch"] for entry in logs if "neighbor_overlap" in entry] == [3]
+    health = [entry for entry in logs if "h_spread" in entry]
+    assert [entry["epoch"] for entry in health] == [1, 2, 3, 4]
+    assert "used_clusters" not in health[0] and "used_clusters" in health[1]
+
+
+def test_head_starts_from_kmeans(encoder, rows, tmp_path):
+    trainer = make_trainer(encoder, rows, tmp_path, warmup_epochs=0)
+    trainer.begin_epoch(0)
+    embeddings = trainer.embed(trainer.train_dataset)
+    clusters = trainer._kmeans(embeddings.relation)
+    assert (embeddings.cluster_probabilities.argmax(1) == clusters.labels).all()
+    trainer = make_trainer(encoder, rows, tmp_path, warmup_epochs=0, cluster_head_init="random")
+    before = weights(trainer)
+    trainer.begin_epoch(0)
+    assert not changed(before, weights(trainer))
+
+
+def test_clusters_are_stored(runs, tmp_path):
+    _, _, trainer = runs()
+    labels = assign(trainer.embed(trainer.train_dataset).relation, trainer.model.cluster_centroids.numpy())
+    assert np.bincount(labels, minlength=3).tolist() == trainer.model.config.cluster_sizes
+    trainer.save_model(tmp_path)
+    loaded = SiamUREModel.from_pretrained(tmp_path)
+    assert torch.equal(loaded.cluster_centroids, trainer.model.cluster_centroids)
+    assert sum(loaded.config.cluster_sizes) == 60
+
+
+def test_head_has_a_learning_rate_of_its_own(runs):
+    _, _, trainer = runs(head_learning_rate=0.5, lr_scheduler_type="constant", num_train_epochs=1)
+    head = {id(parameter) for parameter in trainer.model.cluster_head.parameters()}
+    for group in trainer.optimizer.param_groups:
+        rates = {0.5 if id(parameter) in head else 1e-3 for parameter in group["params"]}
+        assert rates <= {group["lr"]}
+
+
+def test_collapse_is_called_by_name(encoder, rows, tmp_path, caplog):
+    trainer = make_trainer(encoder, rows, tmp_path)
+    with torch.no_grad():  # all projections point one way
+        trainer.model.projector[-1].weight.zero_()
+        trainer.model.projector[-1].bias.fill_(1.0)
+    with caplog.at_level(logging.WARNING):
+        trainer.diagnose_epoch()
+    assert any(record.message.startswith("g has collapsed: spread 0.00") for record in caplog.records)
+    assert not any(record.message.startswith("h has collapsed") for record in caplog.records)
+
+
+def test_too_few_rows(encoder, rows, tmp_path):
+    with pytest.raises(ValueError, match="5 training instances are too few for 3 clusters and 5 neighbors"):
+        make_trainer(encoder, rows.select(range(5)), tmp_path)
+
+
+@pytest.mark.parametrize("save_steps", [2, 4, 6])
+def test_resume_continues_bit_for_bit(encoder, rows, tmp_path, save_steps):
+    """A checkpoint within the first phase, at the switch and within the second; 4 steps an epoch."""
+    whole = make_trainer(encoder, rows, tmp_path / "whole")
+    whole.train()
+    part = make_trainer(encoder, rows, tmp_path / "part", save_strategy="steps", save_steps=save_steps)
+    part.train()
+    resumed = make_trainer(encoder, rows, tmp_path / "resumed")
+    resumed.train(resume_from_checkpoint=str(tmp_path / "part" / f"checkpoint-{save_steps}"))
+    assert not changed(weights(whole), weights(resumed))
+    assert (whole.neighbors == resumed.neighbors).all()
