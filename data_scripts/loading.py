@@ -12,7 +12,16 @@ from .builder import RelationBuilder
 
 # Name to the builder that reads it.
 CORPORA = {
+    "core": "core.Core",
+    "docred": "docred.DocRED",
     "fewrel": "fewrel.FewRel",
+    "kbp37": "semeval2010.SemEval2010",
+    "nyt_fb": "nyt_fb.NytFb",
+    "opennre": "opennre.OpenNRE",
+    "semeval2010": "semeval2010.SemEval2010",
+    "sentence_pairs": "sentence_pairs.SentencePairs",
+    "spert": "spert.SpERT",
+    "tacred": "tacred.Tacred",
     "sample": "table.Table",
     "table": "table.Table",
     "jsonlines": "table.Table",

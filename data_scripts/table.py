@@ -67,9 +67,7 @@ class Table(RelationBuilder):
     def _rows(self, source: Path) -> Iterator[tuple[int, Any]]:
         return _read(source)
 
-    def _instance(self, raw: dict[str, Any] | DataError) -> Instance:
-        if isinstance(raw, DataError):
-            raise raw
+    def _instance(self, raw: dict[str, Any]) -> Instance:
         row = {column: raw.get(column) for column in _COLUMNS if raw.get(column) not in ("", [])}
         for column, name in (self.config.columns or {}).items():
             if name not in raw:
