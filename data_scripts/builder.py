@@ -195,12 +195,17 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
                     totals[kind].update(counts)
         return result
 
-    def splits_with_rows(self) -> list[str]:
-        """The splits that hold rows, after a warning about those that do not and about rows that were skipped.
+    def read(self, num_proc: int | None = None) -> datasets.DatasetDict:
+        """Prepares what the cache does not hold, and gives the splits that have rows.
 
         Raises:
-            DataError: No split holds any.
+            DataError: A row is bad, or no row is left.
         """
+        self.download_and_prepare(num_proc=num_proc)
+        return self.as_dataset({split: split for split in self._splits_with_rows()})
+
+    def _splits_with_rows(self) -> list[str]:
+        """The splits that hold rows, after warnings about what a user should know before taking them."""
         for split, tally in self.tallies().items():
             self._warn_of_skipped(split, tally)
         filled = [split for split, info in self.info.splits.items() if info.num_examples]

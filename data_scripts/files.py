@@ -86,7 +86,7 @@ def decode(line: bytes) -> str:
     ('Zoë', 'Zoë')
     """
     try:
-        return line.decode("utf-8-sig")
+        return line.decode().removeprefix("\ufeff")
     except UnicodeDecodeError:
         return line.decode("latin-1")
 

@@ -1,6 +1,5 @@
 """NYT+FB (Marcheggiani and Titov 2016): sentences of the New York Times, some aligned with Freebase relations."""
 
-import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from .files import decode, line_number, read_lines, split_ranges
-from .schema import DataError, Instance, find_mentions
+from .schema import DataError, Instance, Mention, find_mentions
 from .sentence_pairs import SENTENCES, SentencePairs, SentencePairsConfig
 
-_TYPES = re.compile(r"(PERSON|LOCATION|ORGANIZATION|MISC)-(PERSON|LOCATION|ORGANIZATION|MISC)")
+_TYPES = ("PERSON", "LOCATION", "ORGANIZATION", "MISC")
+_TYPE_PAIRS = {f"{head}-{tail}": (head, tail) for head in _TYPES for tail in _TYPES}
 
 
 @dataclass
@@ -57,7 +57,7 @@ class NytFb(SentencePairs):
         for position, line in read_lines(path, start, end):
             if not line or (share != "all" and not line.rpartition(b"\t")[2].strip()):
                 continue
-            columns = line.split(b"\t")
+            columns = decode(line).split("\t")
             if share == "all" or len(columns) != 9 or share == _share(columns[6]):
                 yield position, columns
 
@@ -66,9 +66,8 @@ class NytFb(SentencePairs):
             return super()._instance(row)
         if len(row) not in (8, 9):  # an editor may have taken the empty ninth off
             raise DataError(None, "does not have nine columns", "put one tab between columns", got=len(row))
-        _, head, tail, types, trigger, _, sentence, _, *relations = map(decode, row)
-        match = _TYPES.fullmatch(types)
-        if not match:
+        _, head, tail, types, trigger, _, sentence, _, *relations = row
+        if types not in _TYPE_PAIRS:
             raise DataError("4", "is not TYPE-TYPE", "write such as PERSON-LOCATION", got=types)
         if not trigger.startswith("TRIGGER:"):
             raise DataError("5", "is not TRIGGER:word", "check the order of the columns", got=trigger)
@@ -78,12 +77,13 @@ class NytFb(SentencePairs):
             return self.drop(f"{error.field} {error.problem}")
         if choice:
             self.remark("an argument stands in the sentence more than once: nearest pair taken")
+        head_type, tail_type = _TYPE_PAIRS[types]
         labels = relations[0].split() if relations else []
-        return Instance(None, sentence, first._replace(type=match[1]), second._replace(type=match[2]), labels)
+        return Instance(None, sentence, Mention(*first[:2], head_type), Mention(*second[:2], tail_type), labels)
 
     def _row_number(self, source: Any, place: int | str) -> int | str:
         return place if isinstance(source, Path) else line_number(source[0], place)
 
 
-def _share(sentence: bytes) -> str:
-    return "test" if zlib.crc32(sentence) % 5 else "validation"
+def _share(sentence: str) -> str:
+    return "test" if zlib.crc32(sentence.encode()) % 5 else "validation"

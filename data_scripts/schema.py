@@ -2,7 +2,7 @@
 
 import bisect
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -132,12 +132,13 @@ def to_row(instance: Instance, row_id: str, relation: str | None, typed: bool = 
         "tail_end": tail.end,
         "relation": relation or None,
     }
-    for field, value in row.items():
-        if isinstance(value, str) and not value.isascii():
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                raise DataError(field, "is not valid UTF-8", "save the file as UTF-8", got=value) from None
+    if not f"{text}{row_id}{head_type}{tail_type}{relation}".isascii() or instance.extra:
+        for field, value in row.items():
+            if isinstance(value, str) and not value.isascii():
+                try:
+                    value.encode()
+                except UnicodeEncodeError:
+                    raise DataError(field, "is not valid UTF-8", "save the file as UTF-8", got=value) from None
     return row
 
 
@@ -233,14 +234,7 @@ def find_mentions(sentence: str, head: str, tail: str, tokenized: bool = False) 
     >>> find_mentions("Acme hired Ada ; Ada left Acme", "Ada", "Acme")
     (Mention(start=17, end=20, type=None), Mention(start=26, end=30, type=None), True)
     """
-    places = {}
-    for field, name in (("head", head), ("tail", tail)):
-        if not name.strip():
-            raise DataError(field, "is empty", "name the entity")
-        places[field] = list(_occurrences(sentence, name, tokenized))
-        if not places[field]:
-            raise DataError(field, "does not stand in the sentence", "write it as the sentence does", got=name)
-    heads, tails = places["head"], places["tail"]
+    heads, tails = _find("head", head, sentence, tokenized), _find("tail", tail, sentence, tokenized)
     best = None
     for one in heads:
         # Occurrences are sorted, so only the last tail before and the first tail behind can be the nearest.
@@ -254,16 +248,22 @@ def find_mentions(sentence: str, head: str, tail: str, tokenized: bool = False) 
     return Mention(*best[2]), Mention(*best[3]), len(heads) + len(tails) > 2
 
 
-def _occurrences(sentence: str, name: str, tokenized: bool) -> Iterator[tuple[int, int]]:
-    position = sentence.find(name)
+def _find(field: str, name: str, sentence: str, tokenized: bool) -> list[tuple[int, int]]:
+    """Where a string stands as whole words."""
+    if not name.strip():
+        raise DataError(field, "is empty", "name the entity")
+    places, position = [], sentence.find(name)
     while position >= 0:
         end = position + len(name)
         # A word may not go on beyond the match: "Roe" is not found in "Roeburn".
         if not _glued(sentence[position - 1 : position], name[0], tokenized) and not _glued(
             sentence[end : end + 1], name[-1], tokenized
         ):
-            yield position, end
+            places.append((position, end))
         position = sentence.find(name, position + 1)
+    if not places:
+        raise DataError(field, "does not stand in the sentence", "write it as the sentence does", got=name)
+    return places
 
 
 def _glued(beside: str, edge: str, tokenized: bool) -> bool:

@@ -201,10 +201,12 @@ def _find_extra(paths: list[Path], used: set[str]) -> dict[str, Any]:
     """The further columns of all files and their types, from a first pass over the rows."""
     kinds: dict[str, set[str]] = {}
     for path in paths:
-        for _, row in _read(path):
-            if isinstance(row, dict):
-                for name in row.keys() - used:
-                    kinds.setdefault(name, set()).add(_kind(row[name]))
+        for number, row in _read(path):
+            for name in row.keys() - used if isinstance(row, dict) else ():
+                if name not in kinds and not _is_utf8(name):
+                    problem = "has a column whose name is not valid UTF-8"
+                    raise DataError(None, problem, "save the file as UTF-8", got=name, file=path, row=number)
+                kinds.setdefault(name, set()).add(_kind(row[name]))
     features = {}
     for name in sorted(kinds):
         found = kinds[name] - {"null"}
@@ -213,6 +215,10 @@ def _find_extra(paths: list[Path], used: set[str]) -> dict[str, Any]:
         kind = found.pop() if len(found) == 1 else "string" if not found else "json"
         features[name] = datasets.Json() if kind == "json" else datasets.Value(kind)
     return features
+
+
+def _is_utf8(name: str) -> bool:
+    return name.encode(errors="ignore").decode() == name
 
 
 def _kind(value: Any) -> str:

@@ -94,9 +94,9 @@ class Tacred(RelationBuilder):
         relation = patch.get(row_id, relation)
         return Instance(row_id, tokens.sentence, head, tail, [relation] if relation else [])
 
-    def splits_with_rows(self) -> list[str]:
-        """Also warns when the whole corpus has another size than the published one."""
-        splits, config = super().splits_with_rows(), self.config
+    def _splits_with_rows(self) -> list[str]:
+        """Also warns where the whole corpus has another size than the published one."""
+        splits, config = super()._splits_with_rows(), self.config
         rows, expected = sum(info.num_examples for info in self.info.splits.values()), self.SIZE[config.no_relation]
         if len(self.info.splits) == 3 and not config.patch() and rows != expected:
             logger.warning("tacred: %s rows where the published corpus gives %s", f"{rows:,}", f"{expected:,}")

@@ -67,7 +67,7 @@ def test_rows_by_hand(tmp_path):
 def test_which_label_of_a_pair(tmp_path, labels, relations, dropped):
     assert load(tmp_path, document(), labels=labels)["relation"] == relations
     builder = relation_builder("docred", data_dir=str(tmp_path), labels=labels)
-    builder.download_and_prepare()
+    builder.read()
     assert builder.tallies()["validation"]["dropped"] == {"no sentence holds both entities": 2, **dropped}
 
 

@@ -49,7 +49,7 @@ def test_rows_by_hand(tmp_path, end):
     ]
     assert rows["relation"] == ["/business/founder", None, None, None, None]
     builder = relation_builder("nyt_fb", data_dir=str(tmp_path))
-    builder.download_and_prepare()
+    builder.read()
     tally = builder.tallies()["train"]
     # "Salts" is another word than "Salt".
     assert tally["dropped"] == {"tail does not stand in the sentence": 1, "further label of a pair": 1}

@@ -28,7 +28,7 @@ def test_rows_by_hand(tmp_path):
     assert rows["text"] == [tokens, tokens, "<e1> Oz </e1> runs <e2> Salt Works </e2>."]
     assert rows["relation"] == ["director", None, "NA"]
     builder = relation_builder("opennre", data_dir=str(tmp_path))
-    builder.download_and_prepare()
+    builder.read()
     # "Salt" is not "Salt Works", while case and blanks make no difference.
     assert builder.tallies()["validation"]["remarks"] == {"an entity's name is not what its offsets mark": 1}
 

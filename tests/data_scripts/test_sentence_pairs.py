@@ -37,7 +37,7 @@ def test_rows_by_hand(tmp_path, corpus):
     assert rows["sentence"] == ["Oz runs Salt .", "Salt , said Oz", "Oz and Bo run Salt ."]
     assert rows["relation"] == ["4", "0", "4"]
     builder = relation_builder(corpus, data_dir=folder)
-    builder.download_and_prepare()
+    builder.read()
     assert builder.tallies()["train"]["remarks"] == {"a marker stands there twice: first pair taken": 1}
 
 
