@@ -97,7 +97,7 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
     _preparing = False  # else streaming, where nothing is stored and counts are told at the end of the stream
 
     def _rows(self, source: Any) -> Iterator[tuple[int | str, Any]]:
-        """The rows of one source: where each stands, for messages, and what stands there."""
+        """The rows of one source: where each stands, for messages, and what stands there, or its `DataError`."""
         raise NotImplementedError
 
     def _instance(self, row: Any) -> Instance | None:
@@ -109,19 +109,29 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager) -> list[datasets.SplitGenerator]:
         return [
-            datasets.SplitGenerator(name=split, gen_kwargs={"split": split, "sources": paths})
+            datasets.SplitGenerator(
+                name=split,
+                gen_kwargs={"split": split, "sources": [part for path in paths for part in self._parts(split, path)]},
+            )
             for split, paths in self.config.sources().items()
         ]
+
+    def _parts(self, split: str, path: Path) -> list[Any]:
+        """What a file is read as: itself, or tuples that begin with it, among which processes can be shared out."""
+        return [path]
 
     def _generate_examples(self, split: str, sources: list) -> Iterator[tuple[str, dict[str, Any]]]:
         self.tally = {"skipped": Counter(), "dropped": Counter(), "remarks": Counter()}
         for source in sources:
             for place, raw in self._rows(source):
                 try:
+                    if isinstance(raw, DataError):
+                        raise raw
                     rows = list(self._finish(self._instance(raw), f"{split}-{place}"))
                 except DataError as error:
                     if self.config.on_error == "raise":
-                        error.file, error.row = source_path(source), self._row_number(source, place)
+                        error.file = source[0] if isinstance(source, tuple) else source
+                        error.row = self._row_number(source, place)
                         raise
                     self.tally["skipped"][error.reason] += 1
                     continue
@@ -185,12 +195,17 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
                     totals[kind].update(counts)
         return result
 
-    def splits_with_rows(self) -> list[str]:
-        """The splits that hold rows, after a warning about those that do not and about rows that were skipped.
+    def read(self, num_proc: int | None = None) -> datasets.DatasetDict:
+        """Prepares what the cache does not hold, and gives the splits that have rows.
 
         Raises:
-            DataError: No split holds any.
+            DataError: A row is bad, or no row is left.
         """
+        self.download_and_prepare(num_proc=num_proc)
+        return self.as_dataset({split: split for split in self._splits_with_rows()})
+
+    def _splits_with_rows(self) -> list[str]:
+        """The splits that hold rows, after warnings about what a user should know before taking them."""
         for split, tally in self.tallies().items():
             self._warn_of_skipped(split, tally)
         filled = [split for split, info in self.info.splits.items() if info.num_examples]
@@ -205,8 +220,3 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
         if skipped := tally["skipped"]:
             reasons = "; ".join(f"{count} x {reason}" for reason, count in skipped.most_common())
             logger.warning("%s, %s: bad rows skipped: %d (%s)", self.name, split, skipped.total(), reasons)
-
-
-def source_path(source: Any) -> Path:
-    """The file of a source, which is a path or a tuple that begins with one."""
-    return source[0] if isinstance(source, tuple) else source

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import modeling_siamure.markers
@@ -40,8 +41,8 @@ def find_files(folder: Path, patterns: dict[str, str]) -> dict[str, list[Path]]:
     return found
 
 
-def read_json(path: Path, kind: type) -> Any:
-    """A whole JSON file, whose top level must be a `list` or a `dict`.
+def read_json(path: Path, kind: type | UnionType) -> Any:
+    """A whole JSON file, whose top level must be a `list`, a `dict`, or either.
 
     Raises:
         DataError: It is not JSON, or something else is on top. Names the file.
@@ -49,7 +50,8 @@ def read_json(path: Path, kind: type) -> Any:
     try:
         content = parse_json(path.read_bytes())
         if not isinstance(content, kind):
-            raise DataError(None, f"is not a JSON {'list' if kind is list else 'object'}", "check the format")
+            wanted = "list" if kind is list else "object"
+            raise DataError(None, f"is not a JSON {wanted}", "check which corpus and file it is")
     except DataError as error:
         error.file = path
         raise
@@ -75,6 +77,18 @@ def read_lines(path: Path, start: int = 0, end: int | None = None) -> Iterator[t
                 return
             yield start, line.rstrip(b"\r\n")
             start += len(line)
+
+
+def decode(line: bytes) -> str:
+    """A line of a corpus that mixes encodings: UTF-8 where it is that, else Latin-1.
+
+    >>> decode("Zoë".encode()), decode("Zoë".encode("latin-1"))
+    ('Zoë', 'Zoë')
+    """
+    try:
+        return line.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
 
 
 def split_ranges(path: Path, size: int = 1 << 26) -> list[tuple[Path, int, int]]:
@@ -108,5 +122,6 @@ def code_digest() -> str:
 
 def content_key(sources: dict[str, list[Path]]) -> str:
     """A key that changes with any source file, with the split it is read as, and with the code that reads it."""
-    content = {split: [(path.name, digest(path)) for path in paths] for split, paths in sources.items()}
+    digests = {path: digest(path) for path in set().union(*sources.values())}
+    content = {split: [(path.name, digests[path]) for path in paths] for split, paths in sources.items()}
     return hashlib.sha256(json.dumps([code_digest(), content], sort_keys=True).encode()).hexdigest()

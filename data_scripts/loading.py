@@ -3,24 +3,50 @@
 import dataclasses
 import importlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import datasets
 from datasets.data_files import DataFilesDict, DataFilesList
 
 from .builder import RelationBuilder
 
-# Name to the builder that reads it.
+
+class Corpus(NamedTuple):
+    """What reads a corpus (module and class), and a line about it."""
+
+    builder: str
+    about: str
+
+
 CORPORA = {
-    "fewrel": "fewrel.FewRel",
-    "sample": "table.Table",
-    "table": "table.Table",
-    "jsonlines": "table.Table",
-    "json": "table.Table",
-    "csv": "table.Table",
-    "parquet": "table.Table",
+    "sample": Corpus("table.Table", "the embedded corpus, which needs no files"),
+    "core": Corpus("core.Core", "CORE, company relations"),
+    "docred": Corpus("docred.DocRED", "DocRED and Re-DocRED, pairs that share a sentence"),
+    "fewrel": Corpus("fewrel.FewRel", "FewRel 1.0 and 2.0, one split a file"),
+    "kbp37": Corpus("semeval2010.SemEval2010", "KBP37"),
+    "nyt_fb": Corpus("nyt_fb.NytFb", "NYT+FB, nine columns or marked sentences"),
+    "opennre": Corpus("opennre.OpenNRE", "JSON lines of OpenNRE, such as Wiki80"),
+    "semeval2010": Corpus("semeval2010.SemEval2010", "SemEval-2010 Task 8"),
+    "sentence_pairs": Corpus("sentence_pairs.SentencePairs", "marked sentences with label numbers"),
+    "spert": Corpus("spert.SpERT", "JSON of SpERT, such as FIRE and CoNLL04"),
+    "tacred": Corpus("tacred.Tacred", "TACRED, with the patches TACREV and Re-TACRED"),
+    "table": Corpus("table.Table", "your own data: .jsonl, .json, .csv, .tsv or .parquet, by the file's name"),
 }
+# The usual names of the formats read the same way.
+CORPORA |= {name: CORPORA["table"] for name in ("jsonlines", "json", "csv", "parquet")}
 _SAMPLE = Path(__file__).parent / "sample"
+
+
+def builder_class(name: str) -> type[RelationBuilder]:
+    """The class that reads a corpus.
+
+    Raises:
+        ValueError: No corpus has that name.
+    """
+    if name not in CORPORA:
+        raise ValueError(f"no corpus is called {name!r}; choose one of {', '.join(CORPORA)}")
+    module, _, attribute = CORPORA[name].builder.partition(".")
+    return getattr(importlib.import_module(f".{module}", __package__), attribute)
 
 
 def relation_builder(
@@ -30,10 +56,7 @@ def relation_builder(
 
     Takes the arguments of `load_relation_dataset`.
     """
-    if name not in CORPORA:
-        raise ValueError(f"no corpus is called {name!r}; choose one of {', '.join(CORPORA)}")
-    module, _, attribute = CORPORA[name].partition(".")
-    builder = getattr(importlib.import_module(f".{module}", __package__), attribute)
+    builder = builder_class(name)
     if name == "sample":
         data_files = {split: str(_SAMPLE / f"{split}.jsonl") for split in ("train", "validation")}
     known = {field.name for field in dataclasses.fields(builder.BUILDER_CONFIG_CLASS)}
@@ -91,5 +114,4 @@ def load_relation_dataset(
     builder = relation_builder(name, data_dir, data_files, **options)
     if streaming:
         return builder.as_streaming_dataset()
-    builder.download_and_prepare(num_proc=num_proc)
-    return builder.as_dataset({split: split for split in builder.splits_with_rows()})
+    return builder.read(num_proc)

@@ -1,7 +1,8 @@
 """The one schema that every corpus is read into, and the one error that a bad source row gives."""
 
+import bisect
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -131,12 +132,13 @@ def to_row(instance: Instance, row_id: str, relation: str | None, typed: bool = 
         "tail_end": tail.end,
         "relation": relation or None,
     }
-    for field, value in row.items():
-        if isinstance(value, str) and not value.isascii():
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                raise DataError(field, "is not valid UTF-8", "save the file as UTF-8", got=value) from None
+    if not f"{text}{row_id}{head_type}{tail_type}{relation}".isascii() or instance.extra:
+        for field, value in row.items():
+            if isinstance(value, str) and not value.isascii():
+                try:
+                    value.encode()
+                except UnicodeEncodeError:
+                    raise DataError(field, "is not valid UTF-8", "save the file as UTF-8", got=value) from None
     return row
 
 
@@ -212,7 +214,7 @@ class Tokens:
         return mention
 
 
-def find_mentions(sentence: str, head: str, tail: str) -> tuple[Mention, Mention, bool]:
+def find_mentions(sentence: str, head: str, tail: str, tokenized: bool = False) -> tuple[Mention, Mention, bool]:
     """Finds two entity strings in a sentence, whole words only.
 
     Of all places where the two do not overlap, those with the fewest characters between them are taken, the leftmost
@@ -221,6 +223,7 @@ def find_mentions(sentence: str, head: str, tail: str) -> tuple[Mention, Mention
     Args:
         sentence: The text.
         head, tail: The strings to find.
+        tokenized: Whether words end at blanks only; otherwise at whatever is no letter or digit.
 
     Returns:
         Head, tail, and whether there was a choice, because one of the strings stands there more than once.
@@ -231,39 +234,40 @@ def find_mentions(sentence: str, head: str, tail: str) -> tuple[Mention, Mention
     >>> find_mentions("Acme hired Ada ; Ada left Acme", "Ada", "Acme")
     (Mention(start=17, end=20, type=None), Mention(start=26, end=30, type=None), True)
     """
-    places = {}
-    for field, name in (("head", head), ("tail", tail)):
-        if not name.strip():
-            raise DataError(field, "is empty", "name the entity")
-        places[field] = list(_occurrences(sentence, name))
-        if not places[field]:
-            raise DataError(field, "does not stand in the sentence", "write it as the sentence does", got=name)
-    if len(places["head"]) == len(places["tail"]) == 1:
-        first, second = sorted((places["head"][0], places["tail"][0]))
-        best = (places["head"][0], places["tail"][0]) if first[1] <= second[0] else None
-    else:
-        pairs = (
-            (max(one[0], other[0]) - min(one[1], other[1]), min(one[0], other[0]), one, other)
-            for one in places["head"]
-            for other in places["tail"]
-        )
-        best = min((pair for pair in pairs if pair[0] >= 0), default=(None,) * 4)[2:]
-        best = best if best[0] else None
+    heads, tails = _find("head", head, sentence, tokenized), _find("tail", tail, sentence, tokenized)
+    best = None
+    for one in heads:
+        # Occurrences are sorted, so only the last tail before and the first tail behind can be the nearest.
+        before = bisect.bisect_right(tails, one[0], key=lambda place: place[1]) - 1
+        behind = bisect.bisect_left(tails, one[1], key=lambda place: place[0])
+        for other in tails[max(before, 0) : before + 1] + tails[behind : behind + 1]:
+            gap = max(one[0], other[0]) - min(one[1], other[1])
+            best = min(best or (gap + 1,), (gap, min(one[0], other[0]), one, other))
     if best is None:
         raise DataError("tail", "stands nowhere apart from the head", "give offsets for both", got=tail)
-    return Mention(*best[0]), Mention(*best[1]), len(places["head"]) + len(places["tail"]) > 2
+    return Mention(*best[2]), Mention(*best[3]), len(heads) + len(tails) > 2
 
 
-def _occurrences(sentence: str, name: str) -> Iterator[tuple[int, int]]:
-    position = sentence.find(name)
+def _find(field: str, name: str, sentence: str, tokenized: bool) -> list[tuple[int, int]]:
+    """Where a string stands as whole words."""
+    if not name.strip():
+        raise DataError(field, "is empty", "name the entity")
+    places, position = [], sentence.find(name)
     while position >= 0:
         end = position + len(name)
         # A word may not go on beyond the match: "Roe" is not found in "Roeburn".
-        glued_left = position and sentence[position - 1].isalnum() and name[0].isalnum()
-        glued_right = end < len(sentence) and sentence[end].isalnum() and name[-1].isalnum()
-        if not glued_left and not glued_right:
-            yield position, end
+        if not _glued(sentence[position - 1 : position], name[0], tokenized) and not _glued(
+            sentence[end : end + 1], name[-1], tokenized
+        ):
+            places.append((position, end))
         position = sentence.find(name, position + 1)
+    if not places:
+        raise DataError(field, "does not stand in the sentence", "write it as the sentence does", got=name)
+    return places
+
+
+def _glued(beside: str, edge: str, tokenized: bool) -> bool:
+    return beside not in ("", " ") if tokenized else beside.isalnum() and edge.isalnum()
 
 
 def parse_json(text: str | bytes) -> Any:

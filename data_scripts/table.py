@@ -67,9 +67,7 @@ class Table(RelationBuilder):
     def _rows(self, source: Path) -> Iterator[tuple[int, Any]]:
         return _read(source)
 
-    def _instance(self, raw: dict[str, Any] | DataError) -> Instance:
-        if isinstance(raw, DataError):
-            raise raw
+    def _instance(self, raw: dict[str, Any]) -> Instance:
         row = {column: raw.get(column) for column in _COLUMNS if raw.get(column) not in ("", [])}
         for column, name in (self.config.columns or {}).items():
             if name not in raw:
@@ -203,10 +201,12 @@ def _find_extra(paths: list[Path], used: set[str]) -> dict[str, Any]:
     """The further columns of all files and their types, from a first pass over the rows."""
     kinds: dict[str, set[str]] = {}
     for path in paths:
-        for _, row in _read(path):
-            if isinstance(row, dict):
-                for name in row.keys() - used:
-                    kinds.setdefault(name, set()).add(_kind(row[name]))
+        for number, row in _read(path):
+            for name in row.keys() - used if isinstance(row, dict) else ():
+                if name not in kinds and not _is_utf8(name):
+                    problem = "has a column whose name is not valid UTF-8"
+                    raise DataError(None, problem, "save the file as UTF-8", got=name, file=path, row=number)
+                kinds.setdefault(name, set()).add(_kind(row[name]))
     features = {}
     for name in sorted(kinds):
         found = kinds[name] - {"null"}
@@ -215,6 +215,10 @@ def _find_extra(paths: list[Path], used: set[str]) -> dict[str, Any]:
         kind = found.pop() if len(found) == 1 else "string" if not found else "json"
         features[name] = datasets.Json() if kind == "json" else datasets.Value(kind)
     return features
+
+
+def _is_utf8(name: str) -> bool:
+    return name.encode(errors="ignore").decode() == name
 
 
 def _kind(value: Any) -> str:

@@ -1,0 +1,127 @@
+"""`python -m data_scripts`: the card's counts by hand, Parquet that plain `load_dataset` reads, errors of one line."""
+
+import hashlib
+import json
+import subprocess
+import sys
+
+import datasets
+import pytest
+
+from data_scripts.__main__ import main
+
+ROWS = [
+    {"sentence": "Oz runs Salt", "head": "Oz", "tail": "Salt", "head_type": "PER", "relation": "a|b", "tags": ["x"]},
+    {"sentence": "Oz left Salt", "head": "Oz", "tail": "Salt", "head_type": "PER", "relation": "$leaves"},
+    {"sentence": "Bo left Salt", "head": "Bo", "tail": "Salt", "relation": "$leaves"},
+    {"sentence": "Bo saw Salt and Salt", "head": "Bo", "tail": "Salt"},
+    {"sentence": "Bo left", "head": "Bo", "tail": "Salt"},
+]
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in ROWS))
+    return path
+
+
+def test_describe_counts(path, capsys):
+    main(["describe", "jsonlines", "--data_files", f"train={path}", "--on_error", "skip"])
+    text = capsys.readouterr().out
+    for line in (
+        "4 pairs of entities in their sentences, 2 relations, 1 rows without a label",
+        f"$leaves {'#' * 40} 2",
+        f"a|b     {'#' * 20} 1",
+        "| relation | train |",
+        "| $leaves | 2 |",
+        "| a\\|b | 1 |",
+        "| (unlabelled) | 1 |",
+        "| **all** | 4 |",
+        "| (none) – (none) | 2 |",
+        "| PER – (none) | 2 |",
+        "| train | bad row, skipped | tail: does not stand in the sentence | 1 |",
+        "| train | kept | an entity stands in the sentence more than once: nearest pair taken | 1 |",
+        f"| rows.jsonl | {path.stat().st_size} | `{hashlib.sha256(path.read_bytes()).hexdigest()}` |",
+    ):
+        assert line in text.splitlines() or line in text.split(". `text`")[0]
+
+
+def test_prepare_writes_what_load_dataset_reads(path, tmp_path):
+    pytest.importorskip("matplotlib")
+    target = tmp_path / "out"
+    arguments = ["prepare", "table", "--data_files", f"train={path}", f"test={path}", "--on_error", "skip"]
+    done = subprocess.run(
+        [sys.executable, "-m", "data_scripts", *arguments, "--output_dir", str(target)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{target}: train 4, test 4\n"
+    assert "table, train: bad rows skipped: 1" in done.stderr
+    dataset = datasets.load_dataset(str(target))
+    assert dataset.num_rows == {"train": 4, "test": 4}
+    assert dataset["train"][0]["text"] == "<e1:PER> Oz </e1:PER> runs <e2> Salt </e2>"
+    assert dataset["train"][0]["tags"] == ["x"]
+    assert (target / "relations.png").read_bytes().startswith(b"\x89PNG")
+    assert "![Rows a relation](relations.png)" in (target / "README.md").read_text()
+    assert not (tmp_path / "out.incomplete").exists()
+
+
+def test_nothing_half_written_stays(path, tmp_path, monkeypatch):
+    def full_disk(*arguments):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("data_scripts.__main__.write_picture", full_disk)
+    arguments = ["prepare", "table", "--data_files", f"train={path}", "--on_error", "skip"]
+    with pytest.raises(SystemExit) as caught:
+        main([*arguments, "--output_dir", str(tmp_path / "out")])
+    assert caught.value.code == 2
+    assert [found.name for found in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_push_uploads_the_folder_as_private(path, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr("data_scripts.__main__.HfApi.create_repo", lambda self, *a, **k: calls.append((a, k)))
+    monkeypatch.setattr("data_scripts.__main__.HfApi.upload_folder", lambda self, *a, **k: calls.append((a, k)))
+    target = tmp_path / "out"
+    arguments = ["--on_error", "skip", "--output_dir", str(target), "--push_to_hub", "oz/salt"]
+    main(["prepare", "table", "--data_files", f"train={path}", *arguments])
+    assert calls == [
+        (("oz/salt",), {"repo_type": "dataset", "private": True, "exist_ok": True}),
+        ((), {"repo_id": "oz/salt", "repo_type": "dataset", "folder_path": target}),
+    ]
+
+
+def test_without_a_command_the_corpora_are_listed(capsys):
+    main([])
+    out = capsys.readouterr().out
+    assert "tacred " in out and "table, jsonlines, json, csv, parquet" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["describe", "tacrid"], "no corpus is called 'tacrid'"),
+        (["describe", "fewrel", "--data_dir", "/nowhere"], "/nowhere is not a folder"),
+        (["describe", "fewrel", "--data_dir", ".", "--tacrev", "x"], "fewrel has no option 'tacrev'"),
+        (["describe", "csv", "--data_files", "rows.csv"], "--data_files 'rows.csv' has no '='; write NAME=VALUE"),
+        (["describe", "table", "--data_files", "train=PATH"], "row 5, field tail: does not stand in the sentence"),
+        (["prepare", "table", "--output_dir", "FOLDER"], "is there already"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(path, arguments, said, capfd):
+    values = [value.replace("PATH", str(path)).replace("FOLDER", str(path.parent)) for value in arguments]
+    with pytest.raises(SystemExit) as caught:
+        main(values)
+    assert caught.value.code == 2
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert last.startswith("error: ") and said in last
+
+
+def test_columns_from_the_line(tmp_path, capsys):
+    path = tmp_path / "own.csv"
+    path.write_text("body,a,b\nOz runs Salt,Oz,Salt\n")
+    columns = ["--columns", "sentence=body", "head=a", "tail=b"]
+    main(["describe", "csv", "--data_files", f"train={path}", *columns])
+    assert "1 pairs of entities" in capsys.readouterr().out
