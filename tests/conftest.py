@@ -1,10 +1,11 @@
-"""A corpus, a tokenizer and an encoder that are small enough to make on the spot."""
+"""What several parts share: a corpus, a tokenizer and an encoder made on the spot, and a hub."""
 
 import random
 
 import pytest
 import torch
 from datasets import Dataset
+from loopback_hub import LoopbackHub
 from transformers import AutoTokenizer, BertConfig, BertModel, BertTokenizer
 
 from modeling_siamure import SiamUREModel
@@ -68,3 +69,10 @@ def model(encoder, tokenizer) -> SiamUREModel:
     """A model whose `tokenizer` (the fixture) has its markers."""
     torch.manual_seed(0)
     return SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], pooling="mention_context", num_labels=3)
+
+
+@pytest.fixture
+def loopback_hub():
+    """An empty hub on the loopback address, for subprocesses started with its `environment`."""
+    with LoopbackHub() as hub:
+        yield hub

@@ -3,7 +3,7 @@
 The functions work on their own; `BCubed` makes them a metric of the `evaluate` library.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -21,24 +21,12 @@ against its class), V-measure (information shared by clusters and classes) and t
 """
 
 _CITATION = """\
-@inproceedings{bagga1998algorithms,
-  title = {Algorithms for Scoring Coreference Chains},
-  author = {Bagga, Amit and Baldwin, Breck},
-  booktitle = {LREC Workshop on Linguistic Coreference},
-  year = {1998}
-}
-@inproceedings{rosenberg2007v,
-  title = {V-Measure: A Conditional Entropy-Based External Cluster Evaluation Measure},
-  author = {Rosenberg, Andrew and Hirschberg, Julia},
-  booktitle = {EMNLP-CoNLL},
-  year = {2007}
-}
-@article{hubert1985comparing,
-  title = {Comparing Partitions},
-  author = {Hubert, Lawrence and Arabie, Phipps},
-  journal = {Journal of Classification},
-  year = {1985}
-}
+@inproceedings{bagga1998algorithms, title = {Algorithms for Scoring Coreference Chains},
+  author = {Bagga, Amit and Baldwin, Breck}, booktitle = {LREC Workshop on Linguistic Coreference}, year = {1998}}
+@inproceedings{rosenberg2007v, author = {Rosenberg, Andrew and Hirschberg, Julia}, booktitle = {EMNLP-CoNLL},
+  title = {V-Measure: A Conditional Entropy-Based External Cluster Evaluation Measure}, year = {2007}}
+@article{hubert1985comparing, title = {Comparing Partitions}, author = {Hubert, Lawrence and Arabie, Phipps},
+  journal = {Journal of Classification}, year = {1985}}
 """
 
 _KWARGS_DESCRIPTION = """
@@ -89,8 +77,8 @@ def check_labels(labels: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} is None: pass a list with one label per item")
     if getattr(labels, "ndim", 1) != 1:
         raise ValueError(f"{name} has {labels.ndim} dimensions: flatten it to one label per item")
-    if isinstance(labels, (str, bytes, Mapping, AbstractSet)) or not isinstance(labels, Iterable):
-        raise ValueError(f"{name} is a {type(labels).__name__}: pass a list with one label per item")
+    if isinstance(labels, (str, bytes, Mapping, AbstractSet)) or not isinstance(labels, Collection):
+        raise ValueError(f"{name} is of type {type(labels).__name__}: pass a list with one label per item")
 
     values = labels.tolist() if hasattr(labels, "tolist") else list(labels)
     if not values:
@@ -109,7 +97,7 @@ def check_labels(labels: Any, name: str) -> np.ndarray:
     if pd.api.types.is_scalar(label) and pd.isna(label):
         raise ValueError(f"{name}[{row}] is missing ({label}): give the item a label, or drop it on both sides")
     found = f"{name}[{row}] is a {type(label).__name__}"
-    if isinstance(label, Iterable) and not isinstance(label, bytes):
+    if isinstance(label, Collection) and not isinstance(label, bytes):
         raise ValueError(f"{found}: flatten {name} to one label per item")
     raise ValueError(f"{found}: labels must be integers or strings, convert them with int() or str()")
 
