@@ -1,0 +1,59 @@
+"""Runs of `train.py` over seeds, and what their scores say."""
+
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import mean, stdev
+
+import torch
+
+from modeling_siamure.model_card import SCORES
+from modeling_siamure.training_args import has_native_bfloat16
+
+REPOSITORY = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
+
+
+def train(recipe: str, seed: int, **overrides) -> dict[str, float]:
+    """Trains with a recipe in a process of its own and returns its `all_results.json`."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "model")
+        options = [text for key, value in overrides.items() for text in (f"--{key}", str(value))]
+        command = [sys.executable, "train.py", f"recipes/{recipe}.yaml", "--output_dir", str(output)]
+        subprocess.run([*command, "--seed", str(seed), *options], cwd=REPOSITORY, check=True)
+        return json.loads((output / "all_results.json").read_text())
+
+
+def machine() -> dict[str, str | int | bool]:
+    """What the figures were measured on."""
+    return {
+        "cpu": platform.machine(),
+        "threads": torch.get_num_threads(),
+        "native_bfloat16": has_native_bfloat16(),
+        "torch": torch.__version__,
+    }
+
+
+def summarize(rows: dict[str, list[dict[str, float]]], prefixes: dict[str, str]) -> str:
+    """A Markdown table in percent: mean and deviation over seeds of each row's scores.
+
+    Args:
+        rows: A row's name to its results, one a seed.
+        prefixes: A row's name to what stands before its keys, such as `"eval_"`.
+    """
+    lines = [f"| | {' | '.join(SCORES)} |", "|---|" + "---:|" * len(SCORES)]
+    for name, results in rows.items():
+        columns = [[100 * result[prefixes[name] + key] for result in results] for key in SCORES.values()]
+        cells = [f"{mean(column):.1f} ± {stdev(column):.1f}" for column in columns]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def write(name: str, content: dict, table: str):
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps({**content, "machine": machine()}, indent=2) + "\n")
+    (RESULTS / f"{name}.md").write_text(table + "\n")
+    print(table)
