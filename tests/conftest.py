@@ -5,11 +5,12 @@ import random
 import pytest
 import torch
 from datasets import Dataset
-from loopback_hub import LoopbackHub
 from transformers import AutoTokenizer, BertConfig, BertModel, BertTokenizer
 
 from modeling_siamure import SiamUREModel
 from modeling_siamure.markers import insert_markers
+
+from .loopback_hub import LoopbackHub
 
 PEOPLE = ["ada", "bo", "cy", "dee", "eli", "fay", "gus", "hal"]
 FIRMS = ["acme", "bolt", "core", "dyno", "edge", "flux"]
