@@ -1,0 +1,53 @@
+"""The package as others meet it: light to import, complete in a wheel, and true recipes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from transformers import HfArgumentParser
+
+from modeling_siamure import SiamURETrainingArguments
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def test_import_is_light():
+    code = (
+        "import sys, modeling_siamure\n"
+        "print([name for name in ('datasets', 'sklearn', 'faiss', 'matplotlib', 'evaluate') if name in sys.modules])"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.strip() == "[]"
+
+
+def test_paper_recipe_is_table_1():
+    recipe = yaml.safe_load((REPOSITORY / "recipes" / "paper.yaml").read_text())
+    table_1 = {
+        **{"optim": "sgd", "optim_args": "momentum=0.9", "learning_rate": 1e-5, "weight_decay": 1e-4},
+        **{"per_device_train_batch_size": 64, "warmup_epochs": 5, "dropout": 0.1, "num_neighbors": 20},
+        **{"clustering_weight": 0.5, "num_clusters": 10, "max_length": 128, "pooling": "marker"},
+        **{"model_name_or_path": "google-bert/bert-base-cased"},
+    }
+    assert table_1.items() <= recipe.items()
+
+
+@pytest.mark.parametrize("name", ["paper", "default", "demo"])
+def test_recipes_parse(name, tmp_path):
+    sys.path.insert(0, str(REPOSITORY))
+    import train
+
+    model_args, _, args = train.parse_arguments(
+        [str(REPOSITORY / "recipes" / f"{name}.yaml"), "--output_dir", str(tmp_path), "--learning_rate", "0.5"]
+    )
+    assert args.learning_rate == 0.5  # the line overrides the recipe
+    assert model_args.num_clusters >= 10
+
+
+def test_arguments_have_help():
+    parser = HfArgumentParser(SiamURETrainingArguments)
+    own = set(SiamURETrainingArguments.__annotations__)
+    assert all(action.help for action in parser._actions if action.dest in own)

@@ -1,0 +1,201 @@
+"""`train.py` as a person runs it: one command from rows to a saved model, and one line for each mistake."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from .conftest import make_rows
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def train(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "train.py", *map(str, arguments)],
+        cwd=REPOSITORY,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def write_rows(path, rows):
+    path.write_text("".join(json.dumps({key: row[key] for key in row if key != "text"}) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def recipe(encoder, tmp_path_factory):
+    """A recipe that trains in seconds, both phases included."""
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(
+        f"model_name_or_path: {encoder}\npooling: mention_context\npooling_layer: 2\nnum_clusters: 3\n"
+        "learning_rate: 1.0e-3\nper_device_train_batch_size: 16\nwarmup_epochs: 1\nnum_train_epochs: 2\n"
+        'num_neighbors: 5\nkmeans_restarts: 2\nsave_strategy: "no"\nbf16: false\nuse_cpu: true\n'
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def train_file(tmp_path_factory):
+    return write_rows(tmp_path_factory.mktemp("rows") / "train.jsonl", make_rows(60))
+
+
+@pytest.fixture(scope="module")
+def trained(recipe, train_file, tmp_path_factory):
+    """The output folder of one run, and what it printed."""
+    output = tmp_path_factory.mktemp("runs") / "tiny-model"
+    validation = write_rows(train_file.with_name("validation.jsonl"), make_rows(30, seed=1))
+    done = train(recipe, "--train_file", train_file, "--validation_file", validation, "--output_dir", output)
+    assert done.returncode == 0, done.stderr
+    return output, done.stdout
+
+
+def test_one_command_leaves_a_model_and_its_scores(trained):
+    output, printed = trained
+    names = {path.name for path in output.iterdir()}
+    assert {"model.safetensors", "config.json", "tokenizer.json", "README.md", "all_results.json"} <= names
+    assert ".partial" not in names
+    results = json.loads((output / "all_results.json").read_text())
+    for prefix in ("eval_", "eval_head_", "untrained_", "type_pair_"):
+        assert {prefix + key for key in ("b3_f1", "v_measure_f1", "ari")} <= results.keys()
+    for key in ("b3_f1", "v_measure_f1", "ari"):
+        assert f"{100 * results['eval_' + key]:.1f}" in printed
+    assert "| one cluster per type pair (1) |" in printed
+    assert results["type_pair_b3_recall"] == 1
+    config = json.loads((output / "config.json").read_text())
+    assert sum(config["cluster_sizes"]) == 60 and config["entity_types"] == ["FIRM", "PERSON"]
+    card = (output / "README.md").read_text()
+    assert card.startswith("---\n") and "{{" not in card and f"{100 * results['eval_b3_f1']:.1f}" in card
+
+
+def test_a_fresh_process_gives_the_vector_that_the_trainer_saw(trained, recipe, train_file, tmp_path):
+    output, _ = trained
+    text = make_rows(1)[0]["text"]
+    code = (
+        "import sys, json, modeling_siamure\n"
+        "from transformers import AutoModel, AutoTokenizer\n"
+        "model, tokenizer = (auto.from_pretrained(sys.argv[1]) for auto in (AutoModel, AutoTokenizer))\n"
+        "print(json.dumps(model(**tokenizer(sys.argv[2], return_tensors='pt')).relation_embedding[0].tolist()))\n"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code, output, text], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout
+    sys.path.insert(0, str(REPOSITORY))
+    from transformers import AutoTokenizer
+
+    from data_scripts import load_relation_dataset
+    from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
+
+    tokenizer = AutoTokenizer.from_pretrained(output)
+    args = SiamURETrainingArguments(str(tmp_path), bf16=False, use_cpu=True, disable_tqdm=True, num_neighbors=5)
+    trainer = SiamURETrainer(
+        SiamUREModel.from_pretrained(output),
+        args,
+        train_dataset=load_relation_dataset("table", data_files={"train": str(train_file)})["train"],
+        processing_class=tokenizer,
+    )
+    seen = torch.from_numpy(trainer.embed(trainer.train_dataset).relation[0])
+    torch.testing.assert_close(torch.tensor(json.loads(printed.splitlines()[-1])), seen, atol=1e-5, rtol=1e-5)
+
+
+def test_unlabelled_rows_train_the_same_model(trained, recipe, train_file, tmp_path):
+    output, _ = trained
+    rows = [{key: value for key, value in row.items() if key != "relation"} for row in make_rows(60)]
+    unlabelled = write_rows(tmp_path / "unlabelled.jsonl", rows)
+    done = train(recipe, "--train_file", unlabelled, "--output_dir", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "no gold relations" in done.stdout
+    files = [folder / "model.safetensors" for folder in (output, tmp_path / "out")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def fails(done, *words):
+    assert done.returncode == 2, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("train.py: ")]
+    assert len(lines) == 1 and "Traceback" not in done.stderr, done.stderr
+    for word in words:
+        assert str(word) in lines[0], lines[0]
+
+
+def broken(path, change, line=3):
+    rows = make_rows(30)
+    write_rows(path, rows)
+    lines = path.read_text().splitlines()
+    lines[line] = change(json.loads(lines[line]))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+MISTAKES = {
+    "not JSON": (lambda row: json.dumps(row)[:-5], ["line 4"]),
+    "span outside": (lambda row: json.dumps({**row, "tail_end": 999}), ["4", "tail"]),
+    "empty sentence": (lambda row: json.dumps({**row, "sentence": ""}), ["4", "sentence"]),
+    "no tail": (
+        lambda row: json.dumps({key: value for key, value in row.items() if not key.startswith("tail")}),
+        ["4", "tail"],
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_bad_row_is_named(mistake, recipe, tmp_path):
+    change, words = MISTAKES[mistake]
+    path = broken(tmp_path / "rows.jsonl", change)
+    done = train(recipe, "--train_file", path, "--output_dir", tmp_path / "out")
+    fails(done, "rows.jsonl", *words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_mistakes_on_the_line(recipe, train_file, trained, tmp_path):
+    out = ("--output_dir", tmp_path / "out")
+    fails(train(recipe, "--train_file", tmp_path / "none.jsonl", *out), "none.jsonl", "does not exist")
+    fails(train(recipe, "--train_file", train_file, "--output_dir", trained[0]), "already holds a model", trained[0])
+    fails(train(recipe, *out), "give either --dataset_name or --train_file")
+    fails(train(tmp_path / "none.yaml", *out), "none.yaml")
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("learning_rat: 1.0e-5\n")
+    fails(train(bad, *out), "bad.yaml", "learning_rat")
+    fails(train(recipe, "--learning_rat", 1, *out), "learning_rat")
+    fails(train(recipe, "--train_file", train_file, *out, "--num_clusters", 61), "61 clusters")
+    fails(train(recipe, "--train_file", train_file, *out, "--num_neighbors", 60), "60 neighbors")
+    fails(train(recipe, "--train_file", train_file, *out, "--pooling", "most"), "pooling")
+    fails(train(recipe, "--train_file", train_file, *out, "--model_name_or_path", tmp_path / "nowhere"), "nowhere")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupted_run_goes_on(recipe, train_file, trained, tmp_path):
+    """Killed after its first checkpoint, resumed: the same weights as the run that was left alone."""
+    output = tmp_path / "out"
+    stop_after = (
+        "import runpy, sys\n"
+        "from transformers import Trainer\n"
+        "save = Trainer._save_checkpoint\n"
+        "Trainer._save_checkpoint = lambda self, *args: (save(self, *args), sys.exit(9))\n"
+        "sys.argv = ['train.py', *sys.argv[1:]]\n"
+        "runpy.run_path('train.py', run_name='__main__')\n"
+    )
+    arguments = [
+        recipe,
+        "--train_file",
+        train_file,
+        "--output_dir",
+        output,
+        "--save_strategy",
+        "steps",
+        "--save_steps",
+        6,
+    ]
+    command = [sys.executable, "-c", stop_after, *map(str, arguments)]
+    stopped = subprocess.run(command, cwd=REPOSITORY, env={**os.environ, "HF_HUB_OFFLINE": "1"}, capture_output=True)
+    assert stopped.returncode == 9, stopped.stderr
+    fails(train(*arguments), "unfinished run", "--resume_from_checkpoint true")
+    done = train(*arguments, "--resume_from_checkpoint", "true")
+    assert done.returncode == 0, done.stderr
+    whole = trained[0] / "model.safetensors"
+    assert (output / "model.safetensors").read_bytes() == whole.read_bytes()
