@@ -1,1 +1,1 @@
-"""The embedded corpus: short sentences of our own writing about public facts, built by :mod:`data_scripts.sample.build`."""
+"""The embedded corpus: sentences of our own writing about public facts; :mod:`data_scripts.sample.build` builds it."""

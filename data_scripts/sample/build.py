@@ -3,8 +3,8 @@
 ``python -m data_scripts.sample.build`` writes ``train.jsonl`` and ``validation.jsonl`` beside this file. One seed fixes
 everything: the same sources give the same bytes.
 
-The two splits share neither a phrasing nor an entity pair: validation asks whether a relation is recognised in words that
-training never showed, between entities that training never paired.
+The two splits share neither a phrasing nor an entity pair: validation asks whether a relation is recognised in words
+that training never showed, between entities that training never paired.
 """
 
 import json
@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent
 SEED = 20
 SPLITS = ("train", "validation")
 VALIDATION_SHARE = 0.22
-DISTRACTOR_SHARE = 0.38
+DISTRACTOR_SHARE = 0.35
 SLOT = re.compile(r"\{(\w+)\}('s)?")
 
 Fact = dict[str, str]
@@ -33,7 +33,7 @@ Span = tuple[int, int]
 class Relation:
     """One file of ``sources/``: what the relation means, its facts, and the ways to say them.
 
-    ``predicate``, ``apposition`` and ``relative`` are short forms of a fact for use in the sentences of *other* relations:
+    ``predicate``, ``apposition`` and ``relative`` are short forms of a fact for the sentences of *other* relations:
     "{head} <predicate>", "<apposition>, {head} ..." and "... {tail}, <relative>". The latter two may be empty.
     """
 
@@ -119,7 +119,9 @@ def split_facts(relations: list[Relation], rng: random.Random) -> dict[str, dict
     return splits
 
 
-def choose(facts: list[Fact], phrasings: tuple[str, ...], number: int, rng: random.Random) -> Iterator[tuple[Fact, str]]:
+def choose(
+    facts: list[Fact], phrasings: tuple[str, ...], number: int, rng: random.Random
+) -> Iterator[tuple[Fact, str]]:
     """Take the facts in turn, each time with the phrasing used least so far that the fact has not met yet."""
     used: Counter[str] = Counter()
     met: dict[int, set[str]] = {index: set() for index in range(len(facts))}
@@ -154,7 +156,7 @@ class Distractors:
             if other.name != relation.name and len({*pair(known), *pair(fact)}) >= 3
         ]
         remarks = list(self._remarks(phrasing, relation, fact, others))
-        if remarks and self.rng.random() < 0.6:
+        if remarks and self.rng.random() < 0.75:
             return self.rng.choice(remarks)
         if self.rng.random() < 0.25:
             return self.rng.choice(self.patterns["frame"]).format(core=phrasing)
