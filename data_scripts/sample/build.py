@@ -1,0 +1,242 @@
+"""Build the embedded corpus from the facts and phrasings under ``sources/``.
+
+``python -m data_scripts.sample.build`` writes ``train.jsonl`` and ``validation.jsonl`` beside this file. One seed fixes
+everything: the same sources give the same bytes.
+
+The two splits share neither a phrasing nor an entity pair: validation asks whether a relation is recognised in words
+that training never showed, between entities that training never paired.
+"""
+
+import json
+import os
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+FOLDER = Path(__file__).parent
+SEED = 20
+SPLITS = ("train", "validation")
+VALIDATION_SHARE = 0.22
+DISTRACTOR_SHARE = 0.35
+SLOT = re.compile(r"\{(\w+)\}('s)?")
+
+Fact = dict[str, str]
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """One file of ``sources/``: what the relation means, its facts, and the ways to say them.
+
+    ``predicate``, ``apposition`` and ``relative`` are short forms of a fact for the sentences of *other* relations:
+    "{head} <predicate>", "<apposition>, {head} ..." and "... {tail}, <relative>". The latter two may be empty.
+    """
+
+    name: str
+    description: str
+    head_type: str
+    tail_type: str
+    sentences: int
+    facts: tuple[Fact, ...]
+    phrasings: dict[str, tuple[str, ...]]
+    predicate: str
+    apposition: str = ""
+    relative: str = ""
+
+
+def read_relations(folder: Path = FOLDER / "sources") -> list[Relation]:
+    """Read every relation, ordered by name."""
+    relations = []
+    for path in sorted(folder.glob("*.yaml")):
+        source = yaml.safe_load(path.read_text(encoding="utf-8"))
+        columns = ("head", "tail", *source.pop("slots", []))
+        facts = tuple(dict(zip(columns, row, strict=True)) for row in source.pop("facts"))
+        phrasings = {split: tuple(source.pop(split)) for split in SPLITS}
+        relations.append(Relation(name=path.stem, facts=facts, phrasings=phrasings, **source))
+    return relations
+
+
+def fill(template: str, fact: Fact) -> tuple[str, dict[str, Span]]:
+    """Put a fact into a template.
+
+    An article written before a name ("the Royal Society") stays outside the mention, a name that ends in s takes a bare
+    apostrophe, and "a" before a vowel becomes "an".
+
+    Returns:
+        The text, and for each slot the characters of its value in the text (end exclusive).
+
+    Example:
+        >>> fill("{tail}'s founder was {head}", {"head": "Werner von Siemens", "tail": "Siemens"})
+        ("Siemens' founder was Werner von Siemens", {'tail': (0, 7), 'head': (21, 39)})
+    """
+    text, spans, position = "", {}, 0
+    for match in SLOT.finditer(template):
+        value, possessive = fact[match[1]], match[2] or ""
+        name = value.removeprefix("the ")
+        text += template[position : match.start()]
+        if text.endswith(" a ") and value[0] in "aeiou":
+            text = text[:-1] + "n "
+        text += value
+        spans[match[1]] = (len(text) - len(name), len(text))
+        text += "'" if possessive and name.endswith("s") else possessive
+        position = match.end()
+    return text + template[position:], spans
+
+
+def sentence_case(text: str, spans: dict[str, Span]) -> str:
+    """Start with a capital letter, unless the text starts with a mention, and end with one full stop."""
+    if all(start > 0 for start, _ in spans.values()):
+        text = text[0].upper() + text[1:]
+    return text if text.endswith(".") else text + "."
+
+
+def pair(fact: Fact) -> frozenset[str]:
+    """The two entities of a fact, whichever comes first."""
+    return frozenset((fact["head"], fact["tail"]))
+
+
+def split_facts(relations: list[Relation], rng: random.Random) -> dict[str, dict[str, list[Fact]]]:
+    """Share the facts of each relation between the splits, so that a pair of entities is in one split only.
+
+    Returns:
+        For each split and relation name, its facts in shuffled order.
+    """
+    held_out: dict[frozenset[str], bool] = {}
+    splits: dict[str, dict[str, list[Fact]]] = {split: {} for split in SPLITS}
+    for relation in relations:
+        facts = rng.sample(relation.facts, len(relation.facts))
+        for fact in facts[: round(VALIDATION_SHARE * len(facts))]:
+            held_out.setdefault(pair(fact), True)
+        for fact in facts:
+            held_out.setdefault(pair(fact), False)
+        splits["train"][relation.name] = [fact for fact in facts if not held_out[pair(fact)]]
+        splits["validation"][relation.name] = [fact for fact in facts if held_out[pair(fact)]]
+    return splits
+
+
+def choose(
+    facts: list[Fact], phrasings: tuple[str, ...], number: int, rng: random.Random
+) -> Iterator[tuple[Fact, str]]:
+    """Take the facts in turn, each time with the phrasing used least so far that the fact has not met yet."""
+    used: Counter[str] = Counter()
+    met: dict[int, set[str]] = {index: set() for index in range(len(facts))}
+    for turn in range(number):
+        index = turn % len(facts)
+        candidates = [phrasing for phrasing in rng.sample(phrasings, len(phrasings)) if phrasing not in met[index]]
+        phrasing = min(candidates, key=used.__getitem__)
+        used[phrasing] += 1
+        met[index].add(phrasing)
+        yield facts[index], phrasing
+
+
+class Distractors:
+    """Adds to a phrasing something that is true but beside the point.
+
+    Args:
+        relations: Where the other facts come from.
+        facts: The facts that may be used, by relation name.
+        rng: The source of every choice.
+    """
+
+    def __init__(self, relations: list[Relation], facts: dict[str, list[Fact]], rng: random.Random):
+        self.facts = [(relation, fact) for relation in relations for fact in facts[relation.name]]
+        self.rng = rng
+        self.patterns = yaml.safe_load((FOLDER / "distractors.yaml").read_text(encoding="utf-8"))
+
+    def add(self, phrasing: str, relation: Relation, fact: Fact) -> str:
+        """Extend the phrasing by a remark about one of its entities where one is known, else by a clause or a frame."""
+        others = [
+            (other, known)
+            for other, known in self.facts
+            if other.name != relation.name and len({*pair(known), *pair(fact)}) >= 3
+        ]
+        remarks = list(self._remarks(phrasing, relation, fact, others))
+        if remarks and self.rng.random() < 0.75:
+            return self.rng.choice(remarks)
+        if self.rng.random() < 0.25:
+            return self.rng.choice(self.patterns["frame"]).format(core=phrasing)
+        unrelated = [
+            (other, known)
+            for other, known in others
+            if not pair(known) & pair(fact) and relation.head_type == other.head_type
+        ] or [(other, known) for other, known in others if not pair(known) & pair(fact)]
+        other, known = self.rng.choice(unrelated)
+        clause, _ = fill("{head} " + other.predicate, known)
+        return self.rng.choice(self.patterns["clause"]).replace("{core}", phrasing).replace("{clause}", clause)
+
+    def _remarks(
+        self, phrasing: str, relation: Relation, fact: Fact, others: list[tuple[Relation, Fact]]
+    ) -> Iterator[str]:
+        """What else is known of the entity that opens the phrasing as its subject, or of the one that closes it."""
+        types = {"head": relation.head_type, "tail": relation.tail_type}
+        for slot, entity_type in types.items():
+            opens = phrasing.startswith(f"{{{slot}}} ") and not phrasing.startswith(f"{{{slot}}} and ")
+            closes = phrasing.endswith(f"{{{slot}}}")
+            for other, known in others:
+                if entity_type == "PERSON" and known["head"] == fact[slot]:
+                    if opens and other.apposition:
+                        yield f"{fill(other.apposition, known)[0]}, {phrasing}"
+                        if slot == "head":
+                            yield phrasing.replace("{head} ", f"{{head}}, {fill(other.apposition, known)[0]}, ")
+                    if closes:
+                        yield f"{phrasing}, who {fill(other.predicate, known)[0]}"
+                elif closes and known["tail"] == fact[slot] and other.relative:
+                    yield f"{phrasing}, {fill(other.relative, known)[0]}"
+
+
+def build(seed: int = SEED) -> dict[str, list[dict]]:
+    """Build both splits.
+
+    Args:
+        seed: Fixes the split of the facts, the phrasings they get and the distractors.
+
+    Returns:
+        For each split its instances, shuffled, in the instance schema without ``text``. Offsets are in characters of
+        ``sentence``, ends exclusive.
+    """
+    rng = random.Random(seed)
+    relations = read_relations()
+    facts = split_facts(relations, rng)
+    corpus = {}
+    for split in SPLITS:
+        distractors = Distractors(relations, facts[split], rng)
+        rows = []
+        for relation in relations:
+            held_out = round(VALIDATION_SHARE * relation.sentences)
+            number = held_out if split == "validation" else relation.sentences - held_out
+            for fact, phrasing in choose(facts[split][relation.name], relation.phrasings[split], number, rng):
+                template = phrasing
+                if rng.random() < DISTRACTOR_SHARE:
+                    template = distractors.add(phrasing, relation, fact)
+                rows.append((relation, *fill(template, fact)))
+        rng.shuffle(rows)
+        corpus[split] = [instance(f"{split}-{number:04d}", *row) for number, row in enumerate(rows)]
+    return corpus
+
+
+def instance(name: str, relation: Relation, text: str, spans: dict[str, Span]) -> dict:
+    """One row of the instance schema."""
+    sentence = sentence_case(text, spans)
+    row = {"id": name, "sentence": sentence}
+    for slot, entity_type in (("head", relation.head_type), ("tail", relation.tail_type)):
+        start, end = spans[slot]
+        row |= {slot: sentence[start:end], f"{slot}_type": entity_type, f"{slot}_start": start, f"{slot}_end": end}
+    return row | {"relation": relation.name}
+
+
+def main(folder: Path = FOLDER) -> None:
+    """Write each split as JSON lines; a file appears only when it is complete."""
+    for split, rows in build().items():
+        path = folder / f"{split}.jsonl"
+        partial = path.with_suffix(".partial")
+        partial.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+        os.replace(partial, path)
+
+
+if __name__ == "__main__":
+    main()
