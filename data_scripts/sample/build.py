@@ -39,8 +39,6 @@ class Relation:
 
     name: str
     description: str
-    head_type: str
-    tail_type: str
     sentences: int
     facts: tuple[Fact, ...]
     phrasings: dict[str, tuple[str, ...]]
@@ -55,7 +53,11 @@ def read_relations(folder: Path = FOLDER / "sources") -> list[Relation]:
     for path in sorted(folder.glob("*.yaml")):
         source = yaml.safe_load(path.read_text(encoding="utf-8"))
         columns = ("head", "tail", *source.pop("slots", []))
-        facts = tuple(dict(zip(columns, row, strict=True)) for row in source.pop("facts"))
+        facts = tuple(
+            dict(zip(("head_type", "tail_type", *columns), (*types.split(), *row), strict=True))
+            for types, rows in source.pop("facts").items()
+            for row in rows
+        )
         phrasings = {split: tuple(source.pop(split)) for split in SPLITS}
         relations.append(Relation(name=path.stem, facts=facts, phrasings=phrasings, **source))
     return relations
@@ -155,7 +157,7 @@ class Distractors:
             for other, known in self.facts
             if other.name != relation.name and len({*pair(known), *pair(fact)}) >= 3
         ]
-        remarks = list(self._remarks(phrasing, relation, fact, others))
+        remarks = list(self._remarks(phrasing, fact, others))
         if remarks and self.rng.random() < 0.75:
             return self.rng.choice(remarks)
         if self.rng.random() < 0.25:
@@ -163,22 +165,19 @@ class Distractors:
         unrelated = [
             (other, known)
             for other, known in others
-            if not pair(known) & pair(fact) and relation.head_type == other.head_type
+            if not pair(known) & pair(fact) and fact["head_type"] == known["head_type"]
         ] or [(other, known) for other, known in others if not pair(known) & pair(fact)]
         other, known = self.rng.choice(unrelated)
         clause, _ = fill("{head} " + other.predicate, known)
         return self.rng.choice(self.patterns["clause"]).replace("{core}", phrasing).replace("{clause}", clause)
 
-    def _remarks(
-        self, phrasing: str, relation: Relation, fact: Fact, others: list[tuple[Relation, Fact]]
-    ) -> Iterator[str]:
+    def _remarks(self, phrasing: str, fact: Fact, others: list[tuple[Relation, Fact]]) -> Iterator[str]:
         """What else is known of the entity that opens the phrasing as its subject, or of the one that closes it."""
-        types = {"head": relation.head_type, "tail": relation.tail_type}
-        for slot, entity_type in types.items():
+        for slot in ("head", "tail"):
             opens = phrasing.startswith(f"{{{slot}}} ") and not phrasing.startswith(f"{{{slot}}} and ")
             closes = phrasing.endswith(f"{{{slot}}}")
             for other, known in others:
-                if entity_type == "PERSON" and known["head"] == fact[slot]:
+                if fact[f"{slot}_type"] == "PERSON" and known["head"] == fact[slot]:
                     if opens and other.apposition:
                         yield f"{fill(other.apposition, known)[0]}, {phrasing}"
                         if slot == "head":
@@ -213,20 +212,25 @@ def build(seed: int = SEED) -> dict[str, list[dict]]:
                 template = phrasing
                 if rng.random() < DISTRACTOR_SHARE:
                     template = distractors.add(phrasing, relation, fact)
-                rows.append((relation, *fill(template, fact)))
+                rows.append((relation.name, fact, *fill(template, fact)))
         rng.shuffle(rows)
         corpus[split] = [instance(f"{split}-{number:04d}", *row) for number, row in enumerate(rows)]
     return corpus
 
 
-def instance(name: str, relation: Relation, text: str, spans: dict[str, Span]) -> dict:
+def instance(name: str, relation: str, fact: Fact, text: str, spans: dict[str, Span]) -> dict:
     """One row of the instance schema."""
     sentence = sentence_case(text, spans)
     row = {"id": name, "sentence": sentence}
-    for slot, entity_type in (("head", relation.head_type), ("tail", relation.tail_type)):
+    for slot in ("head", "tail"):
         start, end = spans[slot]
-        row |= {slot: sentence[start:end], f"{slot}_type": entity_type, f"{slot}_start": start, f"{slot}_end": end}
-    return row | {"relation": relation.name}
+        row |= {
+            slot: sentence[start:end],
+            f"{slot}_type": fact[f"{slot}_type"],
+            f"{slot}_start": start,
+            f"{slot}_end": end,
+        }
+    return row | {"relation": relation}
 
 
 def main(folder: Path = FOLDER) -> None:
