@@ -252,22 +252,23 @@ def _find(field: str, name: str, sentence: str, tokenized: bool) -> list[tuple[i
     """Where a string stands as whole words."""
     if not name.strip():
         raise DataError(field, "is empty", "name the entity")
-    places, position = [], sentence.find(name)
+    # In tokenized text a blank on either side says that the words are whole.
+    text, wanted = (f" {sentence} ", f" {name} ") if tokenized else (sentence, name)
+    places, position = [], text.find(wanted)
     while position >= 0:
         end = position + len(name)
-        # A word may not go on beyond the match: "Roe" is not found in "Roeburn".
-        if not _glued(sentence[position - 1 : position], name[0], tokenized) and not _glued(
-            sentence[end : end + 1], name[-1], tokenized
-        ):
+        before, behind = sentence[position - 1 : position], sentence[end : end + 1]
+        if tokenized or not (_glued(before, name[0]) or _glued(name[-1], behind)):
             places.append((position, end))
-        position = sentence.find(name, position + 1)
+        position = text.find(wanted, position + 1)
     if not places:
         raise DataError(field, "does not stand in the sentence", "write it as the sentence does", got=name)
     return places
 
 
-def _glued(beside: str, edge: str, tokenized: bool) -> bool:
-    return beside not in ("", " ") if tokenized else beside.isalnum() and edge.isalnum()
+def _glued(left: str, right: str) -> bool:
+    """Whether two characters belong to one word: "Roe" is not found in "Roeburn"."""
+    return left.isalnum() and right.isalnum()
 
 
 def parse_json(text: str | bytes) -> Any:
