@@ -91,8 +91,8 @@ def decode(line: bytes) -> str:
         return line.decode("latin-1")
 
 
-def split_ranges(path: Path, size: int = 1 << 26) -> list[tuple[Path, int, int]]:
-    """Cuts a file into ranges of bytes for `read_lines`, 64 MiB each."""
+def split_ranges(path: Path, size: int = 1 << 24) -> list[tuple[Path, int, int]]:
+    """Cuts a file into ranges of bytes for `read_lines`, 16 MiB each."""
     length = path.stat().st_size
     return [(path, start, min(start + size, length)) for start in range(0, max(length, 1), size)]
 

@@ -235,39 +235,41 @@ def find_mentions(sentence: str, head: str, tail: str, tokenized: bool = False) 
     (Mention(start=17, end=20, type=None), Mention(start=26, end=30, type=None), True)
     """
     heads, tails = _find("head", head, sentence, tokenized), _find("tail", tail, sentence, tokenized)
-    best = None
-    for one in heads:
-        # Occurrences are sorted, so only the last tail before and the first tail behind can be the nearest.
-        before = bisect.bisect_right(tails, one[0], key=lambda place: place[1]) - 1
-        behind = bisect.bisect_left(tails, one[1], key=lambda place: place[0])
-        for other in tails[max(before, 0) : before + 1] + tails[behind : behind + 1]:
-            gap = max(one[0], other[0]) - min(one[1], other[1])
-            best = min(best or (gap + 1,), (gap, min(one[0], other[0]), one, other))
-    if best is None:
+    candidates = []  # characters between, where the first begins, where head and tail begin
+    for start in heads:
+        # Places are sorted, so only the last tail before and the first tail behind can be the nearest.
+        if before := bisect.bisect_right(tails, start - len(tail)):
+            other = tails[before - 1]
+            candidates.append((start - other - len(tail), other, start, other))
+        if (behind := bisect.bisect_left(tails, start + len(head))) < len(tails):
+            candidates.append((tails[behind] - start - len(head), start, start, tails[behind]))
+    if not candidates:
         raise DataError("tail", "stands nowhere apart from the head", "give offsets for both", got=tail)
-    return Mention(*best[2]), Mention(*best[3]), len(heads) + len(tails) > 2
+    _, _, first, second = min(candidates)
+    choice = len(heads) + len(tails) > 2
+    return Mention(first, first + len(head)), Mention(second, second + len(tail)), choice
 
 
-def _find(field: str, name: str, sentence: str, tokenized: bool) -> list[tuple[int, int]]:
-    """Where a string stands as whole words."""
+def _find(field: str, name: str, sentence: str, tokenized: bool) -> list[int]:
+    """Where a string begins, as whole words."""
     if not name.strip():
         raise DataError(field, "is empty", "name the entity")
-    places, position = [], sentence.find(name)
+    # In tokenized text a blank on either side says that the words are whole.
+    text, wanted = (f" {sentence} ", f" {name} ") if tokenized else (sentence, name)
+    places, position = [], text.find(wanted)
     while position >= 0:
-        end = position + len(name)
-        # A word may not go on beyond the match: "Roe" is not found in "Roeburn".
-        if not _glued(sentence[position - 1 : position], name[0], tokenized) and not _glued(
-            sentence[end : end + 1], name[-1], tokenized
-        ):
-            places.append((position, end))
-        position = sentence.find(name, position + 1)
+        if tokenized or not _part_of_a_word(sentence, position, position + len(name)):
+            places.append(position)
+        position = text.find(wanted, position + 1)
     if not places:
         raise DataError(field, "does not stand in the sentence", "write it as the sentence does", got=name)
     return places
 
 
-def _glued(beside: str, edge: str, tokenized: bool) -> bool:
-    return beside not in ("", " ") if tokenized else beside.isalnum() and edge.isalnum()
+def _part_of_a_word(sentence: str, start: int, end: int) -> bool:
+    """Whether a letter or digit goes on beyond either end: "Roe" is a part in "Roeburn", and "Bo" in "Rambo"."""
+    left, right = sentence[start - 1 : start + 1], sentence[end - 1 : end + 1]
+    return (len(left) == 2 and left.isalnum()) or (len(right) == 2 and right.isalnum())
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -116,7 +116,8 @@ def test_a_reader_gives_right_rows_or_one_line(name, tmp_path_factory, data):
 
 
 def test_every_reader_is_fuzzed():
-    assert {CORPORA[name].builder for name in GOOD} == {corpus.builder for corpus in CORPORA.values()}
+    embedded = CORPORA["sample"].builder  # takes no file
+    assert {CORPORA[name].builder for name in GOOD} == {corpus.builder for corpus in CORPORA.values()} - {embedded}
 
 
 @pytest.mark.parametrize("name", GOOD)
