@@ -90,6 +90,15 @@ def test_size_and_long_tail():
     assert sizes[-1] >= 2 * sizes[len(sizes) // 2]
 
 
+def test_readme_counts_are_right():
+    readme = (build.FOLDER / "README.md").read_text(encoding="utf-8")
+    for name, relation in RELATIONS.items():
+        counts = [sum(row["relation"] == name for row in CORPUS[split]) for split in build.SPLITS]
+        phrasings = " + ".join(str(len(relation.phrasings[split])) for split in build.SPLITS)
+        cells = [f"`{name}`", relation.description, len(relation.facts), phrasings, *counts]
+        assert f"| {' | '.join(map(str, cells))} |" in readme
+
+
 def test_no_sentence_or_id_twice():
     assert len({row["sentence"] for row in rows()}) == len(rows())
     assert len({row["id"] for row in rows()}) == len(rows())
