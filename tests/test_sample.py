@@ -117,6 +117,11 @@ def test_validation_pairs_are_not_mentioned_in_passing_by_training_sentences():
             assert not any(clause in row["sentence"] for row in CORPUS["train"])
 
 
+def test_no_fact_twice():
+    for relation in RELATIONS.values():
+        assert len({build.pair(fact) for fact in relation.facts}) == len(relation.facts)
+
+
 def test_splits_share_no_phrasing():
     train, validation = ({p for r in RELATIONS.values() for p in r.phrasings[split]} for split in build.SPLITS)
     assert not train & validation
