@@ -90,6 +90,15 @@ def test_size_and_long_tail():
     assert sizes[-1] >= 2 * sizes[len(sizes) // 2]
 
 
+def test_readme_counts_are_right():
+    readme = (build.FOLDER / "README.md").read_text(encoding="utf-8")
+    for name, relation in RELATIONS.items():
+        counts = [sum(row["relation"] == name for row in CORPUS[split]) for split in build.SPLITS]
+        phrasings = " + ".join(str(len(relation.phrasings[split])) for split in build.SPLITS)
+        cells = [f"`{name}`", relation.description, len(relation.facts), phrasings, *counts]
+        assert f"| {' | '.join(map(str, cells))} |" in readme
+
+
 def test_no_sentence_or_id_twice():
     assert len({row["sentence"] for row in rows()}) == len(rows())
     assert len({row["id"] for row in rows()}) == len(rows())
@@ -106,6 +115,11 @@ def test_validation_pairs_are_not_mentioned_in_passing_by_training_sentences():
         for fact in held_out:
             clause, _ = build.fill("{head} " + RELATIONS[name].predicate, fact)
             assert not any(clause in row["sentence"] for row in CORPUS["train"])
+
+
+def test_no_fact_twice():
+    for relation in RELATIONS.values():
+        assert len({build.pair(fact) for fact in relation.facts}) == len(relation.facts)
 
 
 def test_splits_share_no_phrasing():
