@@ -90,7 +90,7 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
     """Base of all readers: a subclass says how a file falls into rows and how a row becomes an `Instance`."""
 
     BUILDER_CONFIG_CLASS = RelationConfig
-    # Opening a file touches each of its batches; with the library's 1,000 rows, two million rows cost 130 MB there.
+    # Opening a file touches each of its batches; with the library's 1,000 rows, two million cost 100 MB more.
     DEFAULT_WRITER_BATCH_SIZE = 5_000
     NO_RELATION: ClassVar[tuple[str, ...]] = ()
     LICENSE = "See the corpus' publisher."

@@ -36,8 +36,10 @@ def find_files(folder: Path, patterns: dict[str, str]) -> dict[str, list[Path]]:
         if matches:
             found[split] = [folder / matches[0]]
     if not found:
-        wanted = ", ".join(pattern.replace("\\", "") for pattern in patterns.values())
-        raise FileNotFoundError(f"{folder} holds none of the files {wanted}; pass the folder that does")
+        raise FileNotFoundError(
+            f"{folder} holds no file with the corpus' own name of the split {' or '.join(patterns)}; "
+            "pass the folder that does, or data_files"
+        )
     return found
 
 

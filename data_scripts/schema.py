@@ -116,7 +116,8 @@ def to_row(instance: Instance, row_id: str, relation: str | None, typed: bool = 
     try:
         text = insert_markers(sentence, head[:2], tail[:2], head_type if typed else None, tail_type if typed else None)
     except ValueError as error:
-        raise DataError(None, str(error), "give offsets inside the sentence, end exclusive") from None
+        problem = "has a mention that is blank or outside the sentence"
+        raise DataError(None, problem, "count characters from 0, end exclusive", got=str(error)) from None
     row = {
         **instance.extra,
         "id": row_id,
@@ -167,6 +168,25 @@ def get(row: Any, field: str, kind: type, optional: bool = False) -> Any:
     if type(value) is not kind:
         raise DataError(field, f"is not {_KINDS[kind]}", f"write {_KINDS[kind]}", got=value)
     return value
+
+
+def labels_by_pair(labels: list, head: str, tail: str, relation: str) -> dict[tuple[int, int], list[str]]:
+    """All labels of each pair of entities, where a source lists labels.
+
+    Args:
+        labels: Objects with the indices of two entities and a label.
+        head, tail, relation: Their keys.
+
+    Raises:
+        DataError: A label is not such an object.
+
+    >>> labels_by_pair([{"h": 0, "t": 2, "r": "P17"}, {"h": 0, "t": 2, "r": "P131"}], "h", "t", "r")
+    {(0, 2): ['P17', 'P131']}
+    """
+    pairs: dict[tuple[int, int], list[str]] = {}
+    for label in labels:
+        pairs.setdefault((get(label, head, int), get(label, tail, int)), []).append(get(label, relation, str))
+    return pairs
 
 
 class Tokens:
@@ -272,14 +292,14 @@ def _part_of_a_word(sentence: str, start: int, end: int) -> bool:
     return (len(left) == 2 and left.isalnum()) or (len(right) == 2 and right.isalnum())
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: bytes) -> Any:
     """JSON, read strictly; never evaluated.
 
     Raises:
         DataError: The text is not UTF-8 or not JSON.
     """
     try:
-        return json.loads(text if isinstance(text, str) else text.decode("utf-8-sig"))
+        return json.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise DataError(None, "is not UTF-8", "save the file as UTF-8", got=f"byte {error.start}") from None
     except RecursionError:

@@ -89,7 +89,7 @@ def read(name, folder, file, **options):
 
 
 @pytest.mark.parametrize("name", GOOD)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_reader_gives_right_rows_or_one_line(name, tmp_path_factory, data):
     datasets.disable_progress_bars()

@@ -78,7 +78,8 @@ def test_prepared_and_pushed_it_is_read_by_plain_load_dataset(path, tmp_path, lo
 
 
 def test_a_refused_push_is_one_line(path, tmp_path, loopback_hub):
-    done = prepare_and_push(path, tmp_path / "out", loopback_hub.environment(tmp_path / "home", token="hf_wrong"))
+    environment = loopback_hub.environment(tmp_path / "home") | {"HF_TOKEN": "hf_wrong"}
+    done = prepare_and_push(path, tmp_path / "out", environment)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: ") and "Traceback" not in done.stderr
 

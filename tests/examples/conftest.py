@@ -1,7 +1,3 @@
-import pytest
+from ..data_scripts.conftest import own_cache
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
-    """Each test prepares its data afresh, in a folder of its own."""
-    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
+__all__ = ["own_cache"]
