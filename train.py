@@ -25,7 +25,10 @@ class ModelArguments:
     model_name_or_path: str = field(
         metadata={"help": "The encoder: hub name, folder, or pip:PACKAGE/FOLDER for one inside an installed package."}
     )
-    pooling: str = field(default="marker", metadata={"help": "marker (Eq. 3), mention or mention_context."})
+    pooling: str = field(
+        default="marker",
+        metadata={"help": "marker (Eq. 3), mention, marker_context, mention_context; auto: by what the rows have."},
+    )
     pooling_layer: int | None = field(default=None, metadata={"help": "Encoder layer that is pooled; the last one."})
     dropout: float | None = field(default=None, metadata={"help": "r, of all dropout layers; the encoder's own."})
     num_clusters: int = field(default=10, metadata={"help": "C: number of relations to look for."})
@@ -135,12 +138,15 @@ def build_trainer(model_args: ModelArguments, data_args: DataArguments, args: Si
     def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
         return metric.compute(predictions=prediction.predictions, references=prediction.label_ids)
 
+    entity_types = find_entity_types(train["text"])
+    if model_args.pooling == "auto":  # markers know types, mentions know names
+        model_args.pooling = "marker_context" if entity_types else "mention_context"
     encoder = encoder_path(model_args.model_name_or_path)
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     model = SiamUREModel.from_encoder(
         encoder,
         tokenizer,
-        entity_types=find_entity_types(train["text"]),
+        entity_types=entity_types,
         pooling=model_args.pooling,
         pooling_layer=model_args.pooling_layer,
         dropout=model_args.dropout,
