@@ -1,5 +1,6 @@
 """The SiamURE model: encoder f, relation embedding h, projector g, predictor d and cluster head Phi."""
 
+import os
 from dataclasses import dataclass
 
 import torch
@@ -168,6 +169,15 @@ class SiamUREModel(SiamUREPreTrainedModel):
         initialize_marker_embeddings(model.get_input_embeddings(), tokenizer, [None, *types])
         config.pad_token_id = tokenizer.pad_token_id
         return model
+
+    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
+        """Saves weights and configuration, and the code that loads the model and its pipeline elsewhere."""
+        # Imported here: transformers copies, and later fetches, what this file imports, wherever the import stands.
+        from .pipeline import RelationDiscoveryPipeline
+
+        implementation = f"pipeline.{RelationDiscoveryPipeline.__name__}"
+        self.config.custom_pipelines = {"relation-discovery": {"impl": implementation, "pt": ["AutoModel"]}}
+        super().save_pretrained(save_directory, **kwargs)
 
     @can_return_tuple
     def forward(

@@ -18,6 +18,7 @@ from .data_collator import AnchorDataset, LengthBucketBatchSampler, RelationColl
 from .evaluation import Embeddings, diagnose, embed
 from .losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
 from .modeling_siamure import SiamUREModel
+from .naming import DescribedCluster, describe_clusters
 from .neighbors import nearest_neighbors, neighbor_accuracy, neighbor_overlap
 from .training_args import SiamURETrainingArguments
 
@@ -101,6 +102,7 @@ class SiamURETrainer(Trainer):
             **kwargs,
         )
         self.neighbors: np.ndarray | None = None  # (rows, K), since the joint phase began
+        self.clusters: list[DescribedCluster] = []  # what is stored in the model, since fit_clusters
         self._mined_epoch = -1
         self._loss_parts: dict[str, list[torch.Tensor]] = {}
         self.add_callback(PhaseCallback(self))
@@ -283,10 +285,15 @@ class SiamURETrainer(Trainer):
         return broadcast_object_list(result)[0]
 
     def fit_clusters(self) -> Clusters:
-        """Stores k-means centroids of the training set's h, and the cluster sizes, in the model."""
-        clusters = self._kmeans(self.embed(self.train_dataset).relation)
+        """Stores k-means centroids of the training set's h, the cluster sizes and names in the model."""
+        embeddings = self.embed(self.train_dataset).relation
+        clusters = self._kmeans(embeddings)
+        self.clusters = describe_clusters(self.train_dataset["text"], embeddings, clusters)
+        config = self.model.config
+        config.cluster_sizes = clusters.sizes
+        config.id2label = {label: cluster.name for label, cluster in enumerate(self.clusters)}
+        config.label2id = {name: label for label, name in config.id2label.items()}
         self.model.cluster_centroids.copy_(torch.from_numpy(clusters.centroids))
-        self.model.config.cluster_sizes = clusters.sizes
         return clusters
 
     def evaluate(
