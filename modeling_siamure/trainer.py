@@ -17,6 +17,7 @@ from .clustering import Clusters, initialize_cluster_head, kmeans
 from .data_collator import AnchorDataset, LengthBucketBatchSampler, RelationCollator, tokenize_dataset
 from .evaluation import Embeddings, diagnose, embed
 from .losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
+from .model_card import write_model_card
 from .modeling_siamure import SiamUREModel
 from .naming import DescribedCluster, describe_clusters
 from .neighbors import nearest_neighbors, neighbor_accuracy, neighbor_overlap
@@ -337,6 +338,27 @@ class SiamURETrainer(Trainer):
             return {}
         known = np.array([label is not None for label in labels])
         return self.compute_metrics(EvalPrediction(predictions=clusters[known], label_ids=labels[known]))
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # What others get to see
+
+    def create_model_card(self, model_name: str | None = None, results: dict[str, float] | None = None, **kwargs):
+        """Writes the card of the model; called by `push_to_hub`, which hands its arguments on.
+
+        Args:
+            model_name: Its title; the name of the output folder by default.
+            results: Metrics; those that were logged, by default.
+            kwargs: `dataset`, `finetuned_from` and front matter, as of `write_model_card`.
+        """
+        if self.is_world_process_zero():
+            if results is None:
+                results = {key: value for entry in self.state.log_history for key, value in entry.items()}
+            write_model_card(self, model_name or Path(self.args.output_dir).name, results, **kwargs)
+
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        super()._save(output_dir, state_dict)
+        # A pickle that nobody has to load, with the paths of this machine in it.
+        Path(output_dir or self.args.output_dir, "training_args.bin").unlink()
 
     # ------------------------------------------------------------------------------------------------------------------
     # Checkpoints: the neighbors of a running epoch travel with them
