@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput, can_return_tuple
@@ -75,6 +76,16 @@ class SiamUREPreTrainedModel(PreTrainedModel):
     _supports_flex_attn = True
     _supports_attention_backend = True
     _keep_in_fp32_modules_strict = ["cluster_centroids"]  # noqa: RUF012
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *model_args, **kwargs):
+        try:
+            return super().from_pretrained(pretrained_model_name_or_path, *model_args, **kwargs)
+        except SafetensorError as error:
+            raise ValueError(
+                f"the weights of {pretrained_model_name_or_path} are damaged ({error}); copy them again, or download "
+                "them with force_download=True"
+            ) from error
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module):
@@ -215,7 +226,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
         first = is_role.int().argmax(dim=-1)  # (batch, 4): where each marker stands first
 
         if self.config.pooling == "marker":
-            rows = torch.arange(len(states), device=states.device)
+            rows = torch.arange(states.shape[0], device=states.device)  # len would fix the batch size of an export
             return torch.cat([states[rows, first[:, HEAD_START]], states[rows, first[:, TAIL_START]]], dim=-1)
 
         ends = torch.stack([first[:, HEAD_END], first[:, TAIL_END]], dim=1)
