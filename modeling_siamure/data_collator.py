@@ -17,6 +17,7 @@ from .markers import (
     known_entity_types,
     marker,
     marker_roles,
+    relation_spans,
 )
 
 logger = logging.getLogger(__name__)
@@ -176,11 +177,13 @@ class RelationCollator:
     """Stacks views of the anchors, and their neighbors, into one padded batch.
 
     The rows of a batch are: all anchors, once a view; then the first neighbor of each anchor, the second, and so on.
-    Both views hold the same tokens: dropout makes them differ (paper, 2.1).
+    Both views hold the same tokens: dropout makes them differ (paper, 2.1). With `mask_mentions` the second one hides
+    the mentions, so that names, which tell nothing of the relation, can't be what the views agree on.
 
     Args:
         tokenizer: A tokenizer with markers.
         num_views: 2 for training, 1 for embedding.
+        mask_mentions: Whether the tokens of both mentions become mask tokens in the second view.
 
     Raises:
         ValueError: A row lacks a marker.
@@ -188,6 +191,7 @@ class RelationCollator:
 
     tokenizer: PreTrainedTokenizerBase
     num_views: int = 2
+    mask_mentions: bool = False
 
     def __post_init__(self):
         self.first_marker_id = self.tokenizer.convert_tokens_to_ids(marker(HEAD_START))
@@ -200,6 +204,11 @@ class RelationCollator:
         rows = [torch.as_tensor(ids) for ids in rows]
         input_ids = pad_sequence(rows, batch_first=True, padding_value=self.tokenizer.pad_token_id)
         lengths = torch.tensor([len(ids) for ids in rows])
-        check_marked(marker_roles(input_ids, self.first_marker_id, self.num_markers))
+        is_role = marker_roles(input_ids, self.first_marker_id, self.num_markers)
+        check_marked(is_role)
+        if self.mask_mentions:
+            second = slice(len(anchors), 2 * len(anchors))
+            in_mention = relation_spans(is_role[second])[:, :2].any(dim=1)
+            input_ids[second] = input_ids[second].masked_fill(in_mention, self.tokenizer.mask_token_id)
         attention_mask = (torch.arange(input_ids.shape[1]) < lengths.unsqueeze(1)).long()
         return {"input_ids": input_ids, "attention_mask": attention_mask}

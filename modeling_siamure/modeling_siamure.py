@@ -12,14 +12,13 @@ from transformers.utils import ModelOutput, can_return_tuple
 
 from .configuration_siamure import SiamUREConfig
 from .markers import (
-    HEAD_END,
     HEAD_START,
-    TAIL_END,
     TAIL_START,
     check_marked,
     extend_tokenizer,
     initialize_marker_embeddings,
     marker_roles,
+    relation_spans,
 )
 
 
@@ -223,20 +222,15 @@ class SiamUREModel(SiamUREPreTrainedModel):
         is_role = marker_roles(input_ids, self.config.first_marker_id, self.config.num_markers)
         if not torch.compiler.is_compiling():
             check_marked(is_role)
-        first = is_role.int().argmax(dim=-1)  # (batch, 4): where each marker stands first
-
         if self.config.pooling == "marker":
             rows = torch.arange(states.shape[0], device=states.device)  # len would fix the batch size of an export
+            first = is_role.int().argmax(dim=-1)  # (batch, 4): where each marker stands first
             return torch.cat([states[rows, first[:, HEAD_START]], states[rows, first[:, TAIL_START]]], dim=-1)
 
-        ends = torch.stack([first[:, HEAD_END], first[:, TAIL_END]], dim=1)
-        starts = torch.stack([first[:, HEAD_START], first[:, TAIL_START]], dim=1)
-        if self.config.pooling == "mention_context":  # from the end that comes first to the start that comes last
-            starts = torch.cat([starts, ends.amin(dim=1, keepdim=True)], dim=1)
-            ends = torch.cat([ends, first[:, [HEAD_START, TAIL_START]].amax(dim=1, keepdim=True)], dim=1)
-        position = torch.arange(input_ids.shape[1], device=input_ids.device)
-        inside = (position > starts.unsqueeze(-1)) & (position < ends.unsqueeze(-1))
-        inside = (inside & ~is_role.any(dim=1, keepdim=True)).to(states.dtype)  # (batch, parts, length)
+        inside = relation_spans(is_role)
+        if self.config.pooling == "mention":
+            inside = inside[:, :2]
+        inside = inside.to(states.dtype)
         # Touching or nested mentions have no tokens between them: that part stays zero.
         means = inside @ states / inside.sum(dim=-1, keepdim=True).clamp(min=1)
         if self.config.pooling == "mention_context":

@@ -96,7 +96,7 @@ class SiamURETrainer(Trainer):
         super().__init__(
             model=model,
             args=args,
-            data_collator=RelationCollator(processing_class),
+            data_collator=RelationCollator(processing_class, mask_mentions=args.mask_mentions),
             train_dataset=tokenized(train_dataset),
             eval_dataset=tokenized(eval_dataset),
             processing_class=processing_class,

@@ -67,10 +67,11 @@ class Repo:
 class LoopbackHub:
     """Context manager around the server; its repositories can be read and written directly.
 
-    Example:
-        >>> with LoopbackHub() as hub:
-        ...     repo = hub.add_folder("space", "org/name", "metrics/b_cubed")
-        ...     _ = subprocess.run(command, env=hub.environment(fresh_folder))
+    Example::
+
+        with LoopbackHub() as hub:
+            hub.add_folder("space", "org/b_cubed", "metrics/b_cubed")
+            subprocess.run(command, env=hub.environment(fresh_folder))
     """
 
     def __init__(self):
@@ -101,7 +102,7 @@ class LoopbackHub:
         """The files at the head of a repository: bytes by path."""
         return self.repos[f"{repo_type}s", repo_id].files
 
-    def environment(self, home: str | Path, token: str = TOKEN) -> dict[str, str]:
+    def environment(self, home: str | Path) -> dict[str, str]:
         """Environment of a process that takes this server for the hub, with its cache under `home`.
 
         The libraries read it when they are imported, so it can't be set inside a running test.
@@ -110,7 +111,7 @@ class LoopbackHub:
             **os.environ,
             "HF_ENDPOINT": self.url,
             "HF_HOME": str(home),
-            "HF_TOKEN": token,
+            "HF_TOKEN": TOKEN,
             "HF_HUB_OFFLINE": "0",
             "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",

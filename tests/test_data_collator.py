@@ -31,6 +31,20 @@ def test_collator_by_hand(tokenizer, marks):
     assert single["input_ids"].tolist() == [rows[1]]
 
 
+def test_mentions_are_masked_in_the_second_view_only(tokenizer, marks):
+    a, b, c, d = marks
+    features = [
+        {"input_ids": [9, c, 8, 8, d, 9, a, 7, b], "neighbors": [[a, 7, b, c, 8, d]]},
+        {"input_ids": [a, 7, c, 8, d, b, 9], "neighbors": [[a, 7, b, c, 8, d]]},  # nested
+    ]
+    batch = RelationCollator(tokenizer, mask_mentions=True)(features)["input_ids"]
+    plain = RelationCollator(tokenizer)(features)["input_ids"]
+    m = tokenizer.mask_token_id
+    assert batch[2].tolist() == [9, c, m, m, d, 9, a, m, b]
+    assert batch[3].tolist() == [a, m, c, m, d, b, 9, 0, 0]
+    assert torch.equal(batch[[0, 1, 4, 5]], plain[[0, 1, 4, 5]])
+
+
 def test_collator_refuses_a_row_without_markers(tokenizer, marks):
     with pytest.raises(ValueError, match="row 1 of the batch lacks the marker of the tail start"):
         RelationCollator(tokenizer, num_views=1)([{"input_ids": [*marks]}, {"input_ids": [marks[0], marks[1], 5]}])
