@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import yaml
+from huggingface_hub.errors import HTTPError
 from transformers import HfArgumentParser
 
 from modeling_siamure.training_args import SiamURETrainingArguments
@@ -142,7 +143,7 @@ def build_trainer(model_args: ModelArguments, data_args: DataArguments, args: Si
     if model_args.pooling == "auto":  # markers know types, mentions know names
         model_args.pooling = "marker_context" if entity_types else "mention_context"
     encoder = encoder_path(model_args.model_name_or_path)
-    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    tokenizer = AutoTokenizer.from_pretrained(encoder, model_max_length=args.max_length)
     model = SiamUREModel.from_encoder(
         encoder,
         tokenizer,
@@ -154,51 +155,50 @@ def build_trainer(model_args: ModelArguments, data_args: DataArguments, args: Si
         projection_size=model_args.projection_size,
         predictor_size=model_args.predictor_size,
     )
-    return SiamURETrainer(
-        model,
-        args,
-        train_dataset=train,
-        eval_dataset=validation,
-        processing_class=tokenizer,
-        compute_metrics=compute_metrics,
-    )
+    return SiamURETrainer(model, args, train, validation, processing_class=tokenizer, compute_metrics=compute_metrics)
 
 
-def save(trainer, results: dict[str, float], table: str):
+def save(trainer, card: dict):
     """Writes model, tokenizer, card and results; a file gets its final name only when all of them are whole."""
-    from modeling_siamure.model_card import write_model_card
-
     output = Path(trainer.args.output_dir)
     partial = output / ".partial"
-    trainer.save_model(str(partial))
+    trainer.save_model(str(partial), _internal_call=True)  # any other call would push
     if trainer.is_world_process_zero():
-        (partial / "all_results.json").write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
-        write_model_card(partial / "README.md", Path(__file__).parent / "model_card.md", trainer, results, table)
+        (partial / "all_results.json").write_text(json.dumps(card["results"], indent=2, sort_keys=True) + "\n")
+        trainer.create_model_card(**card)
         for path in sorted(partial.iterdir(), key=lambda path: path.name == "model.safetensors"):
             path.replace(output / path.name)
         partial.rmdir()
 
 
 def main(argv: list[str] | None = None):
+    from modeling_siamure.model_card import read_template, results_table
+
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     try:
         model_args, data_args, args = parse_arguments(sys.argv[1:] if argv is None else argv)
         check_output(args)
+        read_template()
         trainer = build_trainer(model_args, data_args, args)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, HTTPError) as error:
         fail(error)
-
-    from modeling_siamure.model_card import results_table
 
     results = trainer.score_type_pairs() | trainer.evaluate(metric_key_prefix="untrained")
     resume = args.resume_from_checkpoint
     results |= trainer.train(resume_from_checkpoint=resume.lower() == "true" or resume if resume else None).metrics
     results |= trainer.evaluate()
-    table = results_table(results, model_args.num_clusters)
-    save(trainer, results, table)
+    dataset = data_args.dataset_name or Path(data_args.train_file).name
+    card = {"results": results, "dataset": dataset, "finetuned_from": model_args.model_name_or_path}
+    save(trainer, card)
     if trainer.is_world_process_zero():
         rows = f"{len(trainer.train_dataset)} instances trained on, {len(trainer.eval_dataset)} scored"
+        table = results_table(results, model_args.num_clusters)
         print(f"\n{rows}\n\n{table or 'no gold relations, so no scores'}\n\nSaved to {args.output_dir}")
+    if args.push_to_hub:
+        try:
+            trainer.push_to_hub(**card)
+        except (OSError, HTTPError) as error:
+            fail(f"the model is in {args.output_dir}, but {trainer.hub_model_id} was not published: {error}")
 
 
 if __name__ == "__main__":

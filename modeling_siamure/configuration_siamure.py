@@ -28,7 +28,7 @@ class SiamUREConfig(PreTrainedConfig):
             stored in the model.
 
     Raises:
-        ValueError: The encoder's configuration asks for code of its own.
+        ValueError: The encoder's configuration asks for code of its own, or points somewhere else.
 
     ```python
     >>> from modeling_siamure import SiamUREConfig
@@ -58,10 +58,15 @@ class SiamUREConfig(PreTrainedConfig):
         encoder = encoder.to_dict() if isinstance(encoder, PreTrainedConfig) else encoder or {}
         if {"auto_map", "trust_remote_code"} & encoder.keys():
             raise ValueError("encoder_config asks for code of its own; only encoders of transformers itself are loaded")
+        path = encoder.get("_name_or_path") or encoder.get("name_or_path")
+        if path and isinstance(self.encoder_config, dict):
+            raise ValueError(f"encoder_config points to {path!r}; the weights of an encoder are in its model")
         if self.id2label is None:
             num_labels = kwargs.pop("num_labels", 10)
             self.id2label = {i: f"cluster {i}" for i in range(num_labels)}
             self.label2id = {label: i for i, label in self.id2label.items()}
+        if __package__ == "modeling_siamure":  # which registers its pipeline; a checkpoint's own would ask for trust
+            kwargs.pop("custom_pipelines", None)
         super().__post_init__(**kwargs)
         self.encoder_config._name_or_path = ""  # would leak a folder of the machine that trained the model
         self.entity_types = self.entity_types or []

@@ -1,9 +1,11 @@
 """The SiamURE model: encoder f, relation embedding h, projector g, predictor d and cluster head Phi."""
 
+import os
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput, can_return_tuple
@@ -76,6 +78,16 @@ class SiamUREPreTrainedModel(PreTrainedModel):
     _supports_flex_attn = True
     _supports_attention_backend = True
     _keep_in_fp32_modules_strict = ["cluster_centroids"]  # noqa: RUF012
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *model_args, **kwargs):
+        try:
+            return super().from_pretrained(pretrained_model_name_or_path, *model_args, **kwargs)
+        except SafetensorError as error:
+            raise ValueError(
+                f"the weights of {pretrained_model_name_or_path} are damaged ({error}); copy them again, or download "
+                "them with force_download=True"
+            ) from error
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module):
@@ -171,6 +183,15 @@ class SiamUREModel(SiamUREPreTrainedModel):
         config.pad_token_id = tokenizer.pad_token_id
         return model
 
+    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
+        """Saves weights and configuration, and the code that loads the model and its pipeline elsewhere."""
+        # Imported here: transformers copies, and later fetches, what this file imports, wherever the import stands.
+        from .pipeline import RelationDiscoveryPipeline
+
+        implementation = f"pipeline.{RelationDiscoveryPipeline.__name__}"
+        self.config.custom_pipelines = {"relation-discovery": {"impl": implementation, "pt": ["AutoModel"]}}
+        super().save_pretrained(save_directory, **kwargs)
+
     @can_return_tuple
     def forward(
         self, input_ids: torch.LongTensor, attention_mask: torch.Tensor | None = None, **kwargs
@@ -206,7 +227,8 @@ class SiamUREModel(SiamUREPreTrainedModel):
             check_marked(is_role)
         parts = []
         if self.config.pooling.startswith("marker"):
-            rows = torch.arange(len(states), device=states.device).unsqueeze(1)
+            # states.shape: len would fix the batch size of an export
+            rows = torch.arange(states.shape[0], device=states.device).unsqueeze(1)
             first = is_role[:, [HEAD_START, TAIL_START]].int().argmax(dim=-1)  # where each start marker stands first
             parts.append(states[rows, first])
         if spans := POOLED_SPANS[self.config.pooling]:

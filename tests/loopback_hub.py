@@ -77,6 +77,7 @@ class LoopbackHub:
     def __init__(self):
         self.repos: dict[tuple[str, str], Repo] = {}
         self.requests: list[str] = []  # "METHOD /path" of every request, in the order of their arrival
+        self.cut = ""  # answers to paths with this in it break off half-way
         self.large_files: Files = {}  # by the SHA-256 that LFS names them by
         self.lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
@@ -241,8 +242,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
+        if self.command == "HEAD":
+            return
+        if self.hub.cut and self.hub.cut in self.path:
+            content, self.close_connection = content[: len(content) // 2], True
+        self.wfile.write(content)
 
 
 def _oid(content: bytes) -> str:
