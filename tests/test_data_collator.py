@@ -55,24 +55,31 @@ def test_neighbors_are_drawn_by_seed_epoch_and_row(model, rows, tokenizer):
     assert set(anchors[7]) == {"input_ids"}
 
 
-@given(st.integers(1, 200), st.integers(1, 9), st.integers(1, 5), st.integers(0, 5))
-def test_every_row_once_an_epoch_over_all_processes(rows, batch_size, world_size, epoch):
+@given(st.integers(1, 200), st.integers(1, 9), st.integers(1, 5), st.integers(1, 3), st.integers(0, 5))
+def test_every_row_once_an_epoch_over_all_processes(rows, batch_size, world_size, accumulation, epoch):
     lengths = np.random.default_rng(rows).integers(1, 50, size=rows)
-    if rows < world_size:
-        with pytest.raises(ValueError, match="too few"):
-            LengthBucketBatchSampler(lengths, batch_size, world_size=world_size)
-        return
-    samplers = [LengthBucketBatchSampler(lengths, batch_size, 1, rank, world_size) for rank in range(world_size)]
-    whole = LengthBucketBatchSampler(lengths, batch_size * world_size, 1)
+    samplers = [
+        LengthBucketBatchSampler(lengths, batch_size, 1, rank, world_size, accumulation) for rank in range(world_size)
+    ]
+    whole = LengthBucketBatchSampler(lengths, batch_size * world_size * accumulation, 1)
     for sampler in (*samplers, whole):
         sampler.set_epoch(epoch)
     parts = [list(sampler) for sampler in samplers]
-    assert {len(part) for part in parts} == {len(samplers[0])}
-    assert all(batch for part in parts for batch in part)
-    assert sorted(row for part in parts for batch in part for row in batch) == list(range(rows))
-    if rows % (batch_size * world_size) == 0:  # the global batches are those of one process
-        together = [[row for batch in batches for row in batch] for batches in zip(*parts, strict=True)]
-        assert together == list(whole)
+    assert {len(part) for part in parts} == {len(samplers[0])} == {len(whole) * accumulation}
+    steps = [[row for batch in batches for row in batch] for batches in zip(*parts, strict=True)]
+    starts = range(0, len(steps), accumulation)
+    updates = [[row for step in steps[first : first + accumulation] for row in step] for first in starts]
+    assert updates == list(whole)  # an optimizer step has the rows that it has with one process
+    assert sorted(row for update in updates for row in update) == list(range(rows))
+
+
+def test_a_process_without_rows_gets_one_that_does_not_count(model, rows, tokenizer):
+    anchors = AnchorDataset(tokenize_dataset(rows, tokenizer))
+    anchors.draw_neighbors(np.stack([(np.arange(5) + row + 1) % 60 for row in range(60)]), 2, seed=3, epoch=1)
+    loader = torch.utils.data.DataLoader(anchors, batch_sampler=[[3], []], collate_fn=RelationCollator(tokenizer))
+    real, filler = loader
+    assert real["input_ids"].shape[0] == filler["input_ids"].shape[0] == 4
+    assert "is_filler" not in real and "is_filler" in filler
 
 
 def test_epochs_differ_and_buckets_pad_little():
