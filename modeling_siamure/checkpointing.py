@@ -194,9 +194,7 @@ class ResumableTrainer(Trainer):
                 final.rename(written.parent / "replaced")
             written.rename(final)
             shutil.rmtree(written.parent)
-            rotate_checkpoints(
-                str(folder), self.args.save_total_limit, self.state.best_model_checkpoint, use_mtime=True
-            )
+            rotate_checkpoints(str(folder), self.args.save_total_limit, self.state.best_model_checkpoint)
         self.accelerator.wait_for_everyone()
         if self.args.push_to_hub:
             self._push_from_checkpoint(str(final))
@@ -221,7 +219,7 @@ class ResumableTrainer(Trainer):
     def restore_progress(self):
         """Goes on with the losses that the checkpoint's run had not logged yet."""
         if self._progress_file is not None and self._progress_file.exists():
-            state = load_file(self._progress_file, device=str(self.args.device))
+            state = {name: tensor.to(self.args.device) for name, tensor in load_file(self._progress_file).items()}
             self._tr_loss = state.pop("loss")
             self._total_loss_scalar = -float(self._tr_loss)  # the mean over this call's steps counts those alone
             self._globalstep_last_logged = int(state.pop("last_logged"))

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from accelerate import Accelerator, PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 
@@ -21,6 +22,20 @@ def on_main(function: Callable[[], Result]) -> Result:
     """
     result = [function() if PartialState().is_main_process else None]
     return broadcast_object_list(result)[0]
+
+
+class SumOverProcesses(torch.autograd.Function):
+    """The sum of a tensor over processes, through which gradients flow back to the tensor of each."""
+
+    @staticmethod
+    def forward(ctx, tensor: torch.Tensor) -> torch.Tensor:
+        total = tensor.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
+        return SumOverProcesses.forward(ctx, gradient)
 
 
 def shared_array(rows: int, size: int) -> np.ndarray:

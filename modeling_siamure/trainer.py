@@ -11,13 +11,12 @@ from datasets import Dataset
 from safetensors.numpy import load_file, save_file
 from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
-from torch.distributed.nn.functional import all_reduce
 from transformers import EvalPrediction, PreTrainedTokenizerBase, TrainerCallback
 
 from .checkpointing import ResumableTrainer
 from .clustering import Clusters, initialize_cluster_head, kmeans
 from .data_collator import AnchorDataset, LengthBucketBatchSampler, RelationCollator, tokenize_dataset
-from .distributed import gather_rows, on_main
+from .distributed import SumOverProcesses, gather_rows, on_main
 from .evaluation import Embeddings, diagnose, embed
 from .losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
 from .modeling_siamure import SiamUREModel
@@ -297,7 +296,8 @@ class SiamURETrainer(ResumableTrainer):
         if self._per_anchor and args.clustering_loss == "semantic":
 
             def global_mean(mean: torch.Tensor) -> torch.Tensor:
-                return all_reduce(mean * rows / batch_rows.clamp(min=1)) if args.world_size > 1 else mean
+                share = rows / batch_rows.clamp(min=1)
+                return SumOverProcesses.apply(mean * share) if args.world_size > 1 else mean
 
             consistency, entropy = semantic_clustering_loss(
                 *stacked(outputs.cluster_logits), entropy_weight=args.entropy_weight, global_mean=global_mean
