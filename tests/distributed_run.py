@@ -1,10 +1,11 @@
 """Trains tiny models in as many processes as asked for, and writes down what they did.
 
-    python -m tests.distributed_run JOBS.json PROCESSES      (forks them: the imports are paid for once)
-    torchrun --nproc_per_node 2 -m tests.distributed_run JOBS.json
+    python -m tests.distributed_run JOBS.json
 
-JOBS.json holds a list of runs: `output_dir`, `rows` (how many) and any training arguments; `results.json`, the
-neighbors and the final weights go to each run's `output_dir`.
+JOBS.json holds a list of runs: `output_dir`, `rows` (how many), `processes` and any training arguments; `results.json`,
+the neighbors and the final weights go to each run's `output_dir`. `kills` kills the run so often and resumes it each
+time; `signal` sends that signal to the last process in the seventh step. The processes are forked, so that the imports
+are paid for once. The exit statuses are printed.
 """
 
 import json
@@ -87,74 +88,67 @@ class SignalAtStep(TrainerCallback):
             signal.raise_signal(self.number)
 
 
-def work(jobs: dict, environment: dict[str, str]):
-    os.environ.update(environment)
+def work(job: dict, number: int | None, environment: dict[str, str]):
     torch.set_num_threads(1)
-    if "signal" in jobs and environment["RANK"] == "1":
-        for job in jobs["runs"]:
-            job["callbacks"] = [SignalAtStep(jobs["signal"])]
-    for job in jobs["runs"]:
-        run(jobs["encoder"], **job)
+    processes = int(environment["WORLD_SIZE"])
+    if processes > 1:
+        os.environ.update(environment)
+    is_last = int(environment["RANK"]) == processes - 1
+    run(**job, callbacks=[SignalAtStep(number)] if number and is_last else None)
 
 
-def start(jobs: dict, processes: int) -> list[multiprocessing.Process]:
+def start(processes: int, job: dict, number: int | None = None) -> list[multiprocessing.Process]:
     """Forks the processes of a run, with the environment that torchrun would give them."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     common |= {"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes)}
     ranks = [common | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(processes)]
     context = multiprocessing.get_context("fork")
-    started = [context.Process(target=work, args=(jobs, rank if processes > 1 else {})) for rank in ranks]
+    started = [context.Process(target=work, args=(job, number, rank)) for rank in ranks]
     for process in started:
         process.start()
     return started
 
 
 def wait(processes: list[multiprocessing.Process]) -> int:
-    """The first exit status that is not 0; the other processes are killed then, as torchrun does."""
+    """The first exit status that is not 0; processes that outlive it are killed, as by torchrun."""
     multiprocessing.connection.wait([process.sentinel for process in processes])
     for process in processes:
-        process.join(20)
-    status = next((process.exitcode for process in processes if process.exitcode), 0)
-    for process in processes:
+        process.join(30)
         process.kill()
-    return status
+    return next((process.exitcode for process in processes if process.exitcode), 0)
 
 
-def train_and_kill(jobs: dict, processes: int, kills: int, seed: int):
-    """Runs each job, killing all of its processes `kills` times in all, and going on each time; prints the moments."""
-    rng = random.Random(seed)
-    for number, job in enumerate(jobs["runs"]):
-        left = kills // len(jobs["runs"])
-        while True:
-            folder = Path(job["output_dir"])
-            before = set(folder.glob("checkpoint-*"))
-            alive = start({**jobs, "runs": [{**job, "resume": True}]}, processes)
-            if not left:
-                assert wait(alive) == 0
-                break
-            if rng.random() < 0.8:  # else the moment is somewhere in the start
-                while set(folder.glob("checkpoint-*")) == before and all(one.is_alive() for one in alive):
-                    time.sleep(0.005)
-            time.sleep(rng.uniform(0, 0.4))
-            killed = [one.kill() for one in alive if one.is_alive()]
-            for one in alive:
-                one.join()
-            if not killed and not any(one.exitcode for one in alive):
-                break  # it was finished
-            print(f"run {number} killed with", sorted(path.name for path in folder.glob("*")), flush=True)
-            left -= 1
+def train_and_kill(processes: int, job: dict, kills: int) -> int:
+    """Kills all processes of a run and goes on, again and again; prints what each kill left."""
+    folder = Path(job["output_dir"])
+    while True:
+        before = set(folder.glob("checkpoint-*"))
+        alive = start(processes, {**job, "resume": True})
+        if not kills:
+            return wait(alive)
+        if random.random() < 0.8:  # else the moment is somewhere in the start
+            while set(folder.glob("checkpoint-*")) == before and all(one.is_alive() for one in alive):
+                time.sleep(0.005)
+        time.sleep(random.uniform(0, 0.4))
+        if not any(one.is_alive() for one in alive):
+            return wait(alive)  # it had ended
+        for one in alive:
+            one.kill()
+        for one in alive:
+            one.join()
+        print("killed with", sorted(path.name for path in folder.glob("*")), flush=True)
+        kills -= 1
 
 
 if __name__ == "__main__":
     logging.disable_progress_bar()
     disable_progress_bars()
-    jobs = json.loads(Path(sys.argv[1]).read_text())
-    if "kills" in jobs:
-        train_and_kill(jobs, int(sys.argv[2]), jobs["kills"], jobs["seed"])
-    elif len(sys.argv) > 2:
-        sys.exit(wait(start(jobs, int(sys.argv[2]))))
-    else:
-        work(jobs, {})
+    os.environ["OMP_NUM_THREADS"] = "1"
+    for job in json.loads(Path(sys.argv[1]).read_text()):
+        processes, kills, number = (job.pop(name, 0) for name in ("processes", "kills", "signal"))
+        print("started", job, flush=True)
+        status = train_and_kill(processes, job, kills) if kills else wait(start(processes, job, number))
+        print("status", status, flush=True)

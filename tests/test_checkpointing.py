@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -14,11 +13,11 @@ import torch
 
 from modeling_siamure.checkpointing import find_damage, find_last_checkpoint
 
-from .test_distributed import REPOSITORY, Result, finish, launch
+from .test_distributed import REPOSITORY, Result, execute
 from .test_trainer import changed, make_trainer, weights
 
 STEADY = {"save_strategy": "steps", "save_steps": 1, "save_total_limit": 3, "dropout": 0.1, "logging_steps": 3}
-STEADY |= {"rows": 45, "num_train_epochs": 4, "per_device_train_batch_size": 4}
+STEADY |= {"rows": 45, "num_train_epochs": 4, "per_device_train_batch_size": 4, "processes": 2}
 
 
 def final(folder):
@@ -36,39 +35,45 @@ def assert_equal(found, expected, atol):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(encoder, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("undisturbed")
-    finish(launch(2, encoder, folder, [{"output_dir": str(folder / "run"), **STEADY}]), folder)
-    return final(folder / "run")
+def stopped(encoder, tmp_path_factory):
+    """A folder with an undisturbed run, one that was killed, and two that a signal stopped; and what they printed."""
+    folder = tmp_path_factory.mktemp("stopped")
+    runs = [
+        {**STEADY, "output_dir": str(folder / "whole")},
+        {**STEADY, "output_dir": str(folder / "killed"), "kills": 3},
+    ]
+    for number in (signal.SIGTERM, signal.SIGINT):
+        options = {**STEADY, "save_strategy": "no", "output_dir": str(folder / number.name)}
+        runs += [{**options, "signal": number}, {**options, "resume": True}]
+    statuses, output = execute(encoder, folder, runs)
+    assert statuses == [0, 0, 143, 0, 130, 0], output
+    return folder, output
 
 
-@pytest.mark.parametrize(("runs", "kills"), [(1, 3), pytest.param(4, 20, marks=pytest.mark.extended)])
-def test_killed_runs_go_on(encoder, tmp_path, undisturbed, runs, kills):
-    seed = int(time.time())
-    jobs = [{"output_dir": str(tmp_path / str(number)), **STEADY} for number in range(runs)]
-    output = finish(launch(2, encoder, tmp_path, jobs, kills=kills, seed=seed), tmp_path)
-    assert output.count("killed with") == kills, f"seed {seed}\n{output}"
-    for number in range(runs):
-        assert_same_run(tmp_path / str(number), undisturbed)
+def test_a_killed_run_goes_on(stopped):
+    folder, output = stopped
+    assert output.count("killed with") == 3
+    assert_equal(final(folder / "killed"), final(folder / "whole"), atol=1e-6)
 
 
-def assert_same_run(folder, undisturbed):
-    assert_equal(final(folder), undisturbed, atol=1e-6)
+@pytest.mark.extended
+def test_twenty_kills(encoder, stopped, tmp_path):
+    runs = [{**STEADY, "output_dir": str(tmp_path / str(number)), "kills": 4} for number in range(5)]
+    statuses, output = execute(encoder, tmp_path, runs)
+    assert set(statuses) == {0} and output.count("killed with") == 20, output
+    for number in range(5):
+        assert_equal(final(tmp_path / str(number)), final(stopped[0] / "whole"), atol=1e-6)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_signals_save_a_checkpoint_and_say_where(encoder, tmp_path, undisturbed, number, status):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_save_a_checkpoint_and_say_where(stopped, number):
     """One of two processes is told to stop; both do, at one step."""
-    run = tmp_path / "run"
-    options = {**STEADY, "save_strategy": "no", "output_dir": str(run)}
-    process = launch(2, encoder, tmp_path, [options], signal=number)
-    output = finish(process, tmp_path, status)
-    assert [path.name for path in run.iterdir()] == ["checkpoint-7"]
-    assert f"{number.name}: saved {run / 'checkpoint-7'}; go on with --resume_from_checkpoint true" in output
+    folder, output = stopped
+    checkpoint = folder / number.name / "checkpoint-7"
+    assert f"{number.name}: saved {checkpoint}; go on with --resume_from_checkpoint true" in output
     assert "Traceback" not in output
-    assert find_damage(run / "checkpoint-7") is None
-    finish(launch(2, encoder, tmp_path, [{**options, "resume": True}]), tmp_path)
-    assert_same_run(run, undisturbed)
+    assert find_damage(checkpoint) is None
+    assert_equal(final(folder / number.name), final(folder / "whole"), atol=1e-6)
 
 
 def can_mount() -> bool:
@@ -80,9 +85,9 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(encoder, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
     jobs = tmp_path / "jobs.json"
-    jobs.write_text(json.dumps({"encoder": encoder, "runs": [{**STEADY, "output_dir": str(run)}]}))
+    jobs.write_text(json.dumps([{**STEADY, "encoder": encoder, "output_dir": str(run)}]))
     script = (
-        'mount -t tmpfs -o size=1m tmpfs "$1" && "$0" -m tests.distributed_run "$2"; echo "status $?"; '
+        'mount -t tmpfs -o size=1m tmpfs "$1" && "$0" -m tests.distributed_run "$2"; '
         'ls "$1"; cp -r "$1"/checkpoint-1 "$3"'
     )
     done = subprocess.run(
@@ -93,7 +98,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(encoder, tmp_path):
     )
     assert "status 1" in done.stdout and "checkpoint-1" in done.stdout
     assert "_unfinished" not in done.stdout
-    last = done.stderr.strip().splitlines()[-1]
+    last = next(line for line in done.stderr.splitlines() if "CheckpointError: " in line)
     assert "checkpoint-2 could not be written" in last and f"{run}/checkpoint-1 is whole: make room" in last
     assert find_damage(tmp_path / "checkpoint-1") is None
 

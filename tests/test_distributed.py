@@ -13,24 +13,21 @@ from safetensors.numpy import load_file
 REPOSITORY = Path(__file__).parents[1]
 
 
-def launch(processes: int, encoder: str, folder: Path, runs: list[dict], **more) -> subprocess.Popen:
-    folder.mkdir(exist_ok=True)
+def execute(encoder: str, folder: Path, runs: list[dict]) -> tuple[list[int], str]:
+    """The exit status of each run of `tests.distributed_run`, and all that they printed."""
     jobs = folder / "jobs.json"
-    jobs.write_text(json.dumps({"encoder": encoder, "runs": runs, **more}))
-    with open(folder / "output.txt", "w") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.distributed_run", str(jobs), str(processes)],
-            cwd=REPOSITORY,
-            env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
-            stdout=output,
-            stderr=output,
-        )
-
-
-def finish(process: subprocess.Popen, folder: Path, status: int = 0) -> str:
-    found, output = process.wait(), (folder / "output.txt").read_text()
-    assert found == status, output
-    return output
+    jobs.write_text(json.dumps([{"encoder": encoder, **run} for run in runs]))
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.distributed_run", str(jobs)],
+        cwd=REPOSITORY,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    statuses = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("status ")]
+    assert len(statuses) == len(runs), done.stdout
+    return statuses, done.stdout
 
 
 class Result:
@@ -72,15 +69,14 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def results(encoder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("distributed")
-    launched = []
-    for processes in (1, 2):
-        runs = [
-            {"output_dir": str(folder / str(processes) / name), "rows": setting[0], **setting[processes]}
-            for name, setting in SETTINGS.items()
-        ]
-        launched.append(launch(processes, encoder, folder / str(processes), runs))
-    for processes, process in enumerate(launched, start=1):
-        finish(process, folder / str(processes))
+    runs = [
+        {"output_dir": str(folder / str(processes) / name), "processes": processes, "rows": setting[0]}
+        | setting[processes]
+        for name, setting in SETTINGS.items()
+        for processes in (1, 2)
+    ]
+    statuses, output = execute(encoder, folder, runs)
+    assert set(statuses) == {0}, output
     return {name: [Result(folder / str(processes) / name) for processes in (1, 2)] for name in SETTINGS}
 
 
