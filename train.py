@@ -144,17 +144,9 @@ def build_trainer(model_args: ModelArguments, data_args: DataArguments, args: Si
         model_args.pooling = "marker_context" if entity_types else "mention_context"
     encoder = encoder_path(model_args.model_name_or_path)
     tokenizer = AutoTokenizer.from_pretrained(encoder, model_max_length=args.max_length)
-    model = SiamUREModel.from_encoder(
-        encoder,
-        tokenizer,
-        entity_types=entity_types,
-        pooling=model_args.pooling,
-        pooling_layer=model_args.pooling_layer,
-        dropout=model_args.dropout,
-        num_labels=model_args.num_clusters,
-        projection_size=model_args.projection_size,
-        predictor_size=model_args.predictor_size,
-    )
+    names = ("pooling", "pooling_layer", "dropout", "projection_size", "predictor_size")
+    options = {name: getattr(model_args, name) for name in names}
+    model = SiamUREModel.from_encoder(encoder, tokenizer, entity_types, num_labels=model_args.num_clusters, **options)
     return SiamURETrainer(model, args, train, validation, processing_class=tokenizer, compute_metrics=compute_metrics)
 
 
