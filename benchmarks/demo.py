@@ -6,15 +6,14 @@ python -m benchmarks.demo [--seeds 0 1 2]
 
 import argparse
 
-from .runs import summarize, train, write
+from .runs import summarize, train_all, write
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     seeds = parser.parse_args().seeds
-    results = [train("demo", seed) for seed in seeds]
-    random_head = [train("demo", seed, cluster_head_init="random") for seed in seeds]
+    results, random_head = train_all("demo", seeds, [{}, {"cluster_head_init": "random"}])
     rows = {
         "one cluster per type pair": ("type_pair_", results),
         "untrained encoder, k-means": ("untrained_", results),

@@ -5,7 +5,7 @@ python -m benchmarks.fewrel --data_dir FEWREL [--seeds 0 1 2] [--max_train_sampl
 
 import argparse
 
-from .runs import summarize, train, untrained, write
+from .runs import summarize, train_all, untrained, write
 
 POOLINGS = {
     "markers, last layer": {"pooling": "marker", "pooling_layer": 6},
@@ -27,7 +27,7 @@ def main():
         **{"dataset_name": "fewrel", "data_dir": args.data_dir, "train_split": "val_wiki", "num_clusters": 16},
         **{"validation_fraction": 0.2, "max_train_samples": args.max_train_samples, "save_strategy": "no"},
     }
-    trained = [train("default", seed, **corpus) for seed in args.seeds]
+    (trained,) = train_all("default", args.seeds, [corpus])
     rows = {}
     for name, pooling in POOLINGS.items():  # what can be had of the same encoder without training
         scores = [untrained("default", seed, **corpus, **pooling) for seed in args.seeds]

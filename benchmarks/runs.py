@@ -1,10 +1,12 @@
 """Runs of `train.py` over seeds, and what their scores say."""
 
 import json
+import os
 import platform
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -19,13 +21,21 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def train(recipe: str, seed: int, **overrides) -> dict[str, float]:
-    """Trains with a recipe in a process of its own and returns its `all_results.json`."""
+    """Trains with a recipe in a process of its own, on one thread, and returns its `all_results.json`."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "model")
         options = [text for key, value in overrides.items() for text in (f"--{key}", str(value))]
         command = [sys.executable, "train.py", f"recipes/{recipe}.yaml", "--output_dir", str(output)]
-        subprocess.run([*command, "--seed", str(seed), *options], cwd=REPOSITORY, check=True)
+        command += ["--seed", str(seed), *options, "--disable_tqdm", "true"]
+        subprocess.run(command, cwd=REPOSITORY, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
         return json.loads((output / "all_results.json").read_text())
+
+
+def train_all(recipe: str, seeds: list[int], variants: list[dict]) -> list[list[dict[str, float]]]:
+    """Trains each variant (overrides of the recipe) with each seed: as many runs side by side as there are cores."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = [[pool.submit(train, recipe, seed, **variant) for seed in seeds] for variant in variants]
+        return [[run.result() for run in seeded] for seeded in runs]
 
 
 def untrained(recipe: str, seed: int, **overrides) -> dict[str, float]:
@@ -41,7 +51,7 @@ def machine() -> dict[str, str | int | bool]:
     """What the figures were measured on."""
     return {
         "architecture": platform.machine(),
-        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
         "native_bfloat16": has_native_bfloat16(),
         "torch": torch.__version__,
     }
