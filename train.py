@@ -26,7 +26,10 @@ class ModelArguments:
     model_name_or_path: str = field(
         metadata={"help": "The encoder: hub name, folder, or pip:PACKAGE/FOLDER for one inside an installed package."}
     )
-    pooling: str = field(default="marker", metadata={"help": "marker (Eq. 3), mention or mention_context."})
+    pooling: str = field(
+        default="marker",
+        metadata={"help": "marker (Eq. 3), mention, marker_context, mention_context; auto: by what the rows have."},
+    )
     pooling_layer: int | None = field(default=None, metadata={"help": "Encoder layer that is pooled; the last one."})
     dropout: float | None = field(default=None, metadata={"help": "r, of all dropout layers; the encoder's own."})
     num_clusters: int = field(default=10, metadata={"help": "C: number of relations to look for."})
@@ -136,19 +139,14 @@ def build_trainer(model_args: ModelArguments, data_args: DataArguments, args: Si
     def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
         return metric.compute(predictions=prediction.predictions, references=prediction.label_ids)
 
+    entity_types = find_entity_types(train["text"])
+    if model_args.pooling == "auto":  # markers know types, mentions know names
+        model_args.pooling = "marker_context" if entity_types else "mention_context"
     encoder = encoder_path(model_args.model_name_or_path)
     tokenizer = AutoTokenizer.from_pretrained(encoder, model_max_length=args.max_length)
-    model = SiamUREModel.from_encoder(
-        encoder,
-        tokenizer,
-        entity_types=find_entity_types(train["text"]),
-        pooling=model_args.pooling,
-        pooling_layer=model_args.pooling_layer,
-        dropout=model_args.dropout,
-        num_labels=model_args.num_clusters,
-        projection_size=model_args.projection_size,
-        predictor_size=model_args.predictor_size,
-    )
+    names = ("pooling", "pooling_layer", "dropout", "projection_size", "predictor_size")
+    options = {name: getattr(model_args, name) for name in names}
+    model = SiamUREModel.from_encoder(encoder, tokenizer, entity_types, num_labels=model_args.num_clusters, **options)
     return SiamURETrainer(model, args, train, validation, processing_class=tokenizer, compute_metrics=compute_metrics)
 
 

@@ -38,7 +38,8 @@ def kmeans(embeddings: np.ndarray, num_clusters: int, seed: int = 0, num_restart
     """
     if len(embeddings) < num_clusters:
         raise ValueError(f"{len(embeddings)} rows can't form {num_clusters} clusters; give more rows or fewer clusters")
-    fitted = KMeans(num_clusters, n_init=num_restarts, random_state=seed).fit(normalize(embeddings))
+    # normalize makes the copy that k-means may work in: one for millions of rows is enough.
+    fitted = KMeans(num_clusters, n_init=num_restarts, random_state=seed, copy_x=False).fit(normalize(embeddings))
     return Clusters(fitted.labels_, fitted.cluster_centers_)
 
 

@@ -18,8 +18,9 @@ class SiamUREConfig(PreTrainedConfig):
         entity_types (`list[str]`): Types that have markers of their own, in the order of their token ids.
         first_marker_id (`int`): Token id of `<e1>`. Four untyped markers start here, then come four a type.
         pooling (`str`, defaults to `"marker"`): What h is made of. `"marker"`: the states at the two start markers
-            (Eq. 3). `"mention"`: the mean state of each mention's tokens. `"mention_context"`: both of these and the
-            mean state of the tokens between the mentions, each L2-normalized.
+            (Eq. 3). `"mention"`: the mean state of each mention's tokens. `"marker_context"`, `"mention_context"`: the
+            same and the mean state of the tokens between the mentions, each of the three L2-normalized. Start markers
+            know the entity types, mentions the names.
         projection_size (`int`): Width of the projector g; the width of h by default.
         predictor_size (`int`): Width of the predictor's hidden layer; a quarter of `projection_size` by default, as in
             SimSiam.
@@ -47,7 +48,7 @@ class SiamUREConfig(PreTrainedConfig):
     encoder_config: dict | PreTrainedConfig | None = None
     entity_types: list[str] | None = None
     first_marker_id: int | None = None
-    pooling: Literal["marker", "mention", "mention_context"] = "marker"
+    pooling: Literal["marker", "mention", "marker_context", "mention_context"] = "marker"
     projection_size: int | None = None
     predictor_size: int | None = None
     cluster_sizes: list[int] | None = None
@@ -75,8 +76,8 @@ class SiamUREConfig(PreTrainedConfig):
 
     @property
     def relation_embedding_size(self) -> int:
-        """Dimension of h: 2d, or 3d with `"mention_context"`, where d is the encoder's hidden size."""
-        return (3 if self.pooling == "mention_context" else 2) * self.encoder_config.hidden_size
+        """Dimension of h: 2d, or 3d with the context, where d is the encoder's hidden size."""
+        return (3 if self.pooling.endswith("context") else 2) * self.encoder_config.hidden_size
 
     @property
     def num_markers(self) -> int:

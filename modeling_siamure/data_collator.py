@@ -17,7 +17,6 @@ from .markers import (
     known_entity_types,
     marker,
     marker_roles,
-    relation_spans,
 )
 
 logger = logging.getLogger(__name__)
@@ -110,6 +109,8 @@ class AnchorDataset(torch.utils.data.Dataset):
         return len(self.lengths)
 
     def __getitems__(self, rows: list[int]) -> list[dict]:
+        if not rows:  # a row that does not count keeps a process without one in step with the others
+            return [{**self[0], "is_filler": True}]
         anchors = self.input_ids[rows]["input_ids"]
         if self.drawn is None:
             return [{"input_ids": ids} for ids in anchors]
@@ -125,17 +126,16 @@ class AnchorDataset(torch.utils.data.Dataset):
 class LengthBucketBatchSampler(torch.utils.data.Sampler[list[int]]):
     """Batches of rows of similar length, in an order that seed and epoch fix.
 
-    Batches are formed for all processes together and then split, so that any number of processes sees the same global
-    batches, and every row once an epoch.
+    The rows of an optimizer step are chosen for all processes together and then split, so that any number of processes
+    and accumulation steps sees the same rows in each optimizer step, and every row once an epoch. Where the last rows
+    are fewer than processes, some processes get an empty batch.
 
     Args:
         lengths: Length of each row.
-        batch_size: Rows a process.
+        batch_size: Rows a process and batch.
         seed: Fixes the order together with the epoch.
         rank, world_size: Which of how many processes this is.
-
-    Raises:
-        ValueError: There are fewer rows than processes.
+        accumulation_steps: Batches an optimizer step.
 
     >>> sampler = LengthBucketBatchSampler([3, 9, 3, 9], batch_size=2)
     >>> sorted(sorted(batch) for batch in sampler)
@@ -144,32 +144,38 @@ class LengthBucketBatchSampler(torch.utils.data.Sampler[list[int]]):
 
     POOL = 50  # batches that are sorted by length together: enough for little padding, few enough to stay random
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int = 0, rank: int = 0, world_size: int = 1):
-        if len(lengths) < world_size:
-            raise ValueError(f"{len(lengths)} rows are too few for {world_size} processes")
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        batch_size: int,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        accumulation_steps: int = 1,
+    ):
         self.lengths = np.asarray(lengths)
-        self.batch_size = batch_size
+        self.rows_per_update = batch_size * world_size * accumulation_steps
         self.seed, self.epoch = seed, 0
         self.rank, self.world_size = rank, world_size
+        self.accumulation_steps = accumulation_steps
 
     def set_epoch(self, epoch: int):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        size = self.batch_size * self.world_size
-        full, rest = divmod(len(self.lengths), size)
-        return full + (rest >= self.world_size or full == 0)
+        return -(-len(self.lengths) // self.rows_per_update) * self.accumulation_steps
 
     def __iter__(self) -> Iterator[list[int]]:
         rng = np.random.default_rng([self.seed, self.epoch])
         order = rng.permutation(len(self.lengths))
-        size = self.batch_size * self.world_size
+        size = self.rows_per_update
         pools = np.split(order, range(size * self.POOL, len(order), size * self.POOL))
         order = np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])
-        # A rest too small to give each process a row joins the batch before it.
-        batches = np.split(order, range(size, size * len(self), size))
-        for index in rng.permutation(len(batches)):
-            yield np.array_split(batches[index], self.world_size)[self.rank].tolist()
+        updates = np.split(order, range(size, len(order), size))
+        for index in rng.permutation(len(updates)):
+            parts = np.array_split(updates[index], self.world_size * self.accumulation_steps)
+            for part in parts[self.rank :: self.world_size]:
+                yield part.tolist()
 
 
 @dataclass
@@ -177,13 +183,12 @@ class RelationCollator:
     """Stacks views of the anchors, and their neighbors, into one padded batch.
 
     The rows of a batch are: all anchors, once a view; then the first neighbor of each anchor, the second, and so on.
-    Both views hold the same tokens: dropout makes them differ (paper, 2.1). With `mask_mentions` the second one hides
-    the mentions, so that names, which tell nothing of the relation, can't be what the views agree on.
+    Both views hold the same tokens: dropout makes them differ (paper, 2.1). The batch of a row that does not count has
+    a third key, `is_filler`.
 
     Args:
         tokenizer: A tokenizer with markers.
         num_views: 2 for training, 1 for embedding.
-        mask_mentions: Whether the tokens of both mentions become mask tokens in the second view.
 
     Raises:
         ValueError: A row lacks a marker.
@@ -191,7 +196,6 @@ class RelationCollator:
 
     tokenizer: PreTrainedTokenizerBase
     num_views: int = 2
-    mask_mentions: bool = False
 
     def __post_init__(self):
         self.first_marker_id = self.tokenizer.convert_tokens_to_ids(marker(HEAD_START))
@@ -204,11 +208,7 @@ class RelationCollator:
         rows = [torch.as_tensor(ids) for ids in rows]
         input_ids = pad_sequence(rows, batch_first=True, padding_value=self.tokenizer.pad_token_id)
         lengths = torch.tensor([len(ids) for ids in rows])
-        is_role = marker_roles(input_ids, self.first_marker_id, self.num_markers)
-        check_marked(is_role)
-        if self.mask_mentions:
-            second = slice(len(anchors), 2 * len(anchors))
-            in_mention = relation_spans(is_role[second])[:, :2].any(dim=1)
-            input_ids[second] = input_ids[second].masked_fill(in_mention, self.tokenizer.mask_token_id)
+        check_marked(marker_roles(input_ids, self.first_marker_id, self.num_markers))
         attention_mask = (torch.arange(input_ids.shape[1]) < lengths.unsqueeze(1)).long()
-        return {"input_ids": input_ids, "attention_mask": attention_mask}
+        batch = {"input_ids": input_ids, "attention_mask": attention_mask}
+        return batch | {"is_filler": torch.tensor(True)} if "is_filler" in features[0] else batch

@@ -4,17 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from accelerate import Accelerator
 from datasets import Dataset
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from .data_collator import RelationCollator
+from .distributed import shared_array
 
 
 @dataclass(frozen=True)
 class Embeddings:
-    """What the model says of each row, in the order of the dataset.
+    """What the model says of each row, in the order of the dataset; a machine holds it once, in memory-mapped files.
 
     Attributes:
         relation: h, `(rows, relation_embedding_size)`.
@@ -23,8 +25,8 @@ class Embeddings:
     """
 
     relation: np.ndarray
-    projection: np.ndarray
-    cluster_probabilities: np.ndarray
+    projection: np.ndarray | None = None
+    cluster_probabilities: np.ndarray | None = None
 
 
 @torch.inference_mode()
@@ -35,10 +37,12 @@ def embed(
     accelerator: Accelerator,
     batch_size: int = 64,
     show_progress: bool = False,
+    relation_only: bool = False,
 ) -> Embeddings:
     """Runs the model over a tokenized dataset without dropout, in float32 or under the accelerator's autocast.
 
-    Rows of similar length share a batch. With several processes, each embeds its part and all get the whole.
+    Rows of similar length share a batch. With several processes, each embeds some of the batches and all get the whole.
+    The batches do not depend on the number of processes, so the embeddings do not either.
 
     Args:
         model: A [`SiamUREModel`].
@@ -47,34 +51,35 @@ def embed(
         accelerator: Says where, in which precision and among how many processes to run.
         batch_size: Rows a process and step.
         show_progress: Whether to show a progress bar.
+        relation_only: Whether to leave out all but h, which saves room where there are millions of rows.
     """
     collator = RelationCollator(tokenizer, num_views=1)
     order = np.argsort(dataset["length"], kind="stable")[::-1]  # longest first: too little memory shows at once
-    # Each process takes every world-size-th row; all take equally many, for the gathering below.
-    share = np.resize(order, -(-len(order) // accelerator.num_processes) * accelerator.num_processes)
-    share = share[accelerator.process_index :: accelerator.num_processes]
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     input_ids = dataset.select_columns("input_ids").with_format("numpy")
     was_training = model.training
     model.eval()
-    parts = []
-    for start in tqdm(range(0, len(share), batch_size), desc="Embedding", unit="batch", disable=not show_progress):
-        rows = share[start : start + batch_size].tolist()
+    results: list[np.ndarray] = []
+    steps = range(0, len(batches), accelerator.num_processes)
+    for step in tqdm(steps, desc="Embedding", unit="batch", disable=not show_progress):
+        shares = batches[step : step + accelerator.num_processes]
+        # A process without a share repeats the last one: all must take part in the gathering.
+        rows = shares[min(accelerator.process_index, len(shares) - 1)].tolist()
         batch = collator([{"input_ids": ids} for ids in input_ids[rows]["input_ids"]])
         with accelerator.autocast():
             output = model(**{name: tensor.to(accelerator.device) for name, tensor in batch.items()})
-        probabilities = output.cluster_logits.float().softmax(dim=-1)
-        parts.append([output.relation_embedding.float(), output.projection.float(), probabilities])
+        values = [output.relation_embedding.float()]
+        if not relation_only:
+            values += [output.projection.float(), output.cluster_logits.float().softmax(dim=-1)]
+        results = results or [shared_array(len(order), part.shape[1]) for part in values]
+        for result, part in zip(results, values, strict=True):
+            gathered = accelerator.gather(F.pad(part, (0, 0, 0, batch_size - len(part)))).split(batch_size)
+            if accelerator.is_local_main_process:
+                for share, found in zip(shares, gathered, strict=False):
+                    result[share] = found[: len(share)].cpu().numpy()
     model.train(was_training)
-
-    def in_order(column: int) -> np.ndarray:
-        gathered = accelerator.gather(torch.cat([part[column] for part in parts])).cpu().numpy()
-        # Gathered process by process; a row that filled up the last share is written twice, with the same values.
-        result = np.empty((len(order), gathered.shape[1]), dtype=np.float32)
-        filled = np.resize(order, len(gathered))
-        result[filled.reshape(-1, accelerator.num_processes).T.ravel()] = gathered
-        return result
-
-    return Embeddings(*(in_order(column) for column in range(3)))
+    accelerator.wait_for_everyone()
+    return Embeddings(*results)
 
 
 def spread(embeddings: np.ndarray) -> float:

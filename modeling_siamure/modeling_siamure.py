@@ -21,6 +21,9 @@ from .markers import (
     relation_spans,
 )
 
+# Which of head mention, tail mention and the text between them are averaged.
+POOLED_SPANS = {"marker": [], "marker_context": [2], "mention": [0, 1], "mention_context": [0, 1, 2]}
+
 
 @dataclass
 class SiamUREModelOutput(ModelOutput):
@@ -222,20 +225,20 @@ class SiamUREModel(SiamUREPreTrainedModel):
         is_role = marker_roles(input_ids, self.config.first_marker_id, self.config.num_markers)
         if not torch.compiler.is_compiling():
             check_marked(is_role)
-        if self.config.pooling == "marker":
-            rows = torch.arange(states.shape[0], device=states.device)  # len would fix the batch size of an export
-            first = is_role.int().argmax(dim=-1)  # (batch, 4): where each marker stands first
-            return torch.cat([states[rows, first[:, HEAD_START]], states[rows, first[:, TAIL_START]]], dim=-1)
-
-        inside = relation_spans(is_role)
-        if self.config.pooling == "mention":
-            inside = inside[:, :2]
-        inside = inside.to(states.dtype)
-        # Touching or nested mentions have no tokens between them: that part stays zero.
-        means = inside @ states / inside.sum(dim=-1, keepdim=True).clamp(min=1)
-        if self.config.pooling == "mention_context":
-            means = F.normalize(means, dim=-1)
-        return means.flatten(1)
+        parts = []
+        if self.config.pooling.startswith("marker"):
+            # states.shape: len would fix the batch size of an export
+            rows = torch.arange(states.shape[0], device=states.device).unsqueeze(1)
+            first = is_role[:, [HEAD_START, TAIL_START]].int().argmax(dim=-1)  # where each start marker stands first
+            parts.append(states[rows, first])
+        if spans := POOLED_SPANS[self.config.pooling]:
+            inside = relation_spans(is_role)[:, spans].to(states.dtype)
+            # Touching or nested mentions have no tokens between them: that part stays zero.
+            parts.append(inside @ states / inside.sum(dim=-1, keepdim=True).clamp(min=1))
+        pooled = torch.cat(parts, dim=1)  # (batch, parts, hidden_size)
+        if self.config.pooling.endswith("context"):
+            pooled = F.normalize(pooled, dim=-1)
+        return pooled.flatten(1)
 
 
 __all__ = ["SiamUREModel", "SiamUREModelOutput", "SiamUREPreTrainedModel"]

@@ -7,20 +7,22 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from accelerate.data_loader import prepare_data_loader
-from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from safetensors.numpy import load_file, save_file
-from torch.distributed.nn.functional import all_reduce
-from transformers import EvalPrediction, PreTrainedTokenizerBase, Trainer, TrainerCallback
+from torch import nn
+from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
+from transformers import EvalPrediction, PreTrainedTokenizerBase, TrainerCallback
 
+from .checkpointing import ResumableTrainer
 from .clustering import Clusters, initialize_cluster_head, kmeans
 from .data_collator import AnchorDataset, LengthBucketBatchSampler, RelationCollator, tokenize_dataset
+from .distributed import SumOverProcesses, gather_rows, on_main
 from .evaluation import Embeddings, diagnose, embed
 from .losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
 from .model_card import write_model_card
 from .modeling_siamure import SiamUREModel
 from .naming import DescribedCluster, describe_clusters
-from .neighbors import nearest_neighbors, neighbor_accuracy, neighbor_overlap
+from .neighbors import nearest_neighbors, neighbor_accuracy, neighbor_overlap, shard_rows
 from .training_args import SiamURETrainingArguments
 
 logger = logging.getLogger(__name__)
@@ -28,10 +30,13 @@ logger = logging.getLogger(__name__)
 NEIGHBORS_FILE = "neighbors.safetensors"
 DIAGNOSED_ROWS = 1024
 COLLAPSE_SPREAD = 0.2  # 1 is isotropic; healthy runs stay above 0.5
+ENTROPY_ROWS = 64  # fewer say little about how often each cluster is used
 
 
 class PhaseCallback(TrainerCallback):
     """Tells the trainer where epochs begin and end."""
+
+    # An epoch ends for us with its last step: a checkpoint of that step has the whole epoch in its logs.
 
     def __init__(self, trainer: "SiamURETrainer"):
         self.trainer = trainer
@@ -39,19 +44,25 @@ class PhaseCallback(TrainerCallback):
     def on_epoch_begin(self, args, state, control, **kwargs):
         self.trainer.begin_epoch(int(state.epoch or 0))
 
-    def on_epoch_end(self, args, state, control, **kwargs):
-        self.trainer.diagnose_epoch()
+    def on_step_end(self, args, state, control, **kwargs):
+        if state.epoch == int(state.epoch) or state.global_step == state.max_steps:
+            should_log = control.should_log
+            self.trainer.diagnose_epoch()
+            control.should_log = should_log  # logging the diagnosis has answered it
 
     def on_train_end(self, args, state, control, **kwargs):
         self.trainer.fit_clusters()
 
 
-class SiamURETrainer(Trainer):
+class SiamURETrainer(ResumableTrainer):
     """Trains a [`SiamUREModel`] without labels.
 
     For `warmup_epochs` epochs the loss is L_Rl (Eq. 6). Then, before each epoch (or every `neighbor_refresh_epochs`),
     the K nearest neighbors of each instance are mined from h, and the loss is L_Rl + eta L_Cl (Eq. 9). When training
     ends, k-means centroids of h are stored in the model.
+
+    Any number of processes trains the same model as one whose batches are as large as all of theirs together. Gradient
+    accumulation does too, but for the entropy term: each of its batches has an entropy of its own.
 
     A `relation` column, where there is one, is given to `compute_metrics` and reported as neighbor accuracy; nothing
     else reads it.
@@ -96,7 +107,7 @@ class SiamURETrainer(Trainer):
         super().__init__(
             model=model,
             args=args,
-            data_collator=RelationCollator(processing_class, mask_mentions=args.mask_mentions),
+            data_collator=RelationCollator(processing_class),
             train_dataset=tokenized(train_dataset),
             eval_dataset=tokenized(eval_dataset),
             processing_class=processing_class,
@@ -105,7 +116,6 @@ class SiamURETrainer(Trainer):
         self.neighbors: np.ndarray | None = None  # (rows, K), since the joint phase began
         self.clusters: list[DescribedCluster] = []  # what is stored in the model, since fit_clusters
         self._mined_epoch = -1
-        self._loss_parts: dict[str, list[torch.Tensor]] = {}
         self.add_callback(PhaseCallback(self))
         if self.train_dataset is not None:
             self._check_size()
@@ -116,6 +126,7 @@ class SiamURETrainer(Trainer):
                 seed=args.seed if args.data_seed is None else args.data_seed,
                 rank=args.process_index,
                 world_size=args.world_size,
+                accumulation_steps=args.gradient_accumulation_steps,
             )
 
     def _check_size(self):
@@ -137,38 +148,69 @@ class SiamURETrainer(Trainer):
         args = self.args
         joint_epoch = epoch - args.warmup_epochs
         is_joint = args.clustering_loss != "none" and joint_epoch >= 0
+        rows = args.train_batch_size * args.world_size
+        if joint_epoch == 0 and args.clustering_loss == "semantic" and rows < ENTROPY_ROWS and self._is_main:
+            logger.warning(
+                "the entropy term sees %d rows at a time (accumulation does not add to them): %d or more are advised",
+                rows,
+                ENTROPY_ROWS,
+            )
         # A run that was resumed inside this epoch has the neighbors that it began with.
         if is_joint and joint_epoch % args.neighbor_refresh_epochs == 0 and self._mined_epoch != epoch:
-            embeddings = self.embed(self.train_dataset).relation
+            embeddings = self.embed(self.train_dataset, relation_only=True).relation
             self._mine_neighbors(embeddings)
             if joint_epoch == 0 and args.clustering_loss == "semantic" and args.cluster_head_init == "kmeans":
-                initialize_cluster_head(self.model.cluster_head, embeddings, self._kmeans(embeddings))
+                self._initialize_cluster_head(embeddings)
             self._mined_epoch = epoch
         self.anchors.draw_neighbors(self.neighbors, args.neighbors_per_anchor, self.batch_sampler.seed, epoch)
         self.batch_sampler.lengths = self.anchors.batch_lengths()
         self.batch_sampler.set_epoch(epoch)
 
     def _mine_neighbors(self, embeddings: np.ndarray):
-        rows = torch.from_numpy(embeddings).to(self.args.device)
-        found = nearest_neighbors(rows, self.args.num_neighbors, show_progress=self._show_progress).numpy()
-        report = {}
-        if self.neighbors is not None:
-            report["neighbor_overlap"] = neighbor_overlap(found, self.neighbors)
-        labels = gold_labels(self.train_dataset)
-        if labels is not None and all(label is not None for label in labels):
-            report["neighbor_accuracy"] = neighbor_accuracy(found, labels)
+        args = self.args
+        own = nearest_neighbors(
+            embeddings,
+            args.num_neighbors,
+            show_progress=self._show_progress,
+            rows=shard_rows(len(embeddings), args.process_index, args.world_size),
+            device=args.device,
+        )
+        found = gather_rows(own.to(args.device), self.accelerator).cpu().numpy()
+
+        def score() -> dict[str, float]:
+            report = {}
+            if self.neighbors is not None:
+                report["neighbor_overlap"] = neighbor_overlap(found, self.neighbors)
+            labels = gold_labels(self.train_dataset)
+            if labels is not None and all(label is not None for label in labels):
+                report["neighbor_accuracy"] = neighbor_accuracy(found, labels)
+            return report
+
+        report = on_main(score)
         self.neighbors = found
         if report:
             self.log(report)
 
+    def _initialize_cluster_head(self, embeddings: np.ndarray):
+        def start() -> dict[str, torch.Tensor]:
+            head = nn.utils.skip_init(nn.Linear, embeddings.shape[1], self.model.config.num_labels)
+            initialize_cluster_head(head, embeddings, self._fit_kmeans(embeddings))
+            return {f"cluster_head.{name}": tensor for name, tensor in head.state_dict().items()}
+
+        # Also where the model's own tensors are shards of these.
+        set_model_state_dict(self.model, on_main(start), options=StateDictOptions(full_state_dict=True, strict=False))
+
     def diagnose_epoch(self):
         """Logs the health of the embeddings of some training rows, and warns of a collapse."""
         sample = np.random.default_rng(self.args.seed).permutation(len(self.train_dataset))[:DIAGNOSED_ROWS]
-        report = diagnose(self.embed(self.train_dataset.select(sample)))
+        embeddings = self.embed(self.train_dataset.select(sample))
+        report = on_main(lambda: diagnose(embeddings))
         if self.neighbors is None or self.args.clustering_loss != "semantic":
             for name in ("assignment_entropy", "confidence", "used_clusters"):  # the head is not in use
                 del report[name]
         self.log(report)
+        if not self._is_main:
+            return
         for name in ("h", "g") if self.args.use_mlps else ("h",):
             if report[f"{name}_spread"] < COLLAPSE_SPREAD:
                 logger.warning(
@@ -208,14 +250,32 @@ class SiamURETrainer(Trainer):
             return self.optimizer
         return super().create_optimizer(model)
 
+    @property
+    def _per_anchor(self) -> int:
+        return self.args.neighbors_per_anchor if self.anchors.drawn is not None else 0
+
+    def _count_anchors(self, batch: dict[str, torch.Tensor]) -> int:
+        return 0 if "is_filler" in batch else len(batch["input_ids"]) // (2 + self._per_anchor)
+
+    def _sum(self, value: float) -> torch.Tensor:
+        """The sum over processes."""
+        total = torch.tensor(float(value), device=self.args.device)
+        if self.args.world_size > 1:
+            dist.all_reduce(total)
+        return total
+
+    def get_batch_samples(self, epoch_iterator, num_batches, device):
+        """The batches of an optimizer step, and how many anchors all processes have in it."""
+        batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        return batches, self._sum(sum(map(self._count_anchors, batches)))
+
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         """L_Rl in the first phase, L_Rl + eta L_Cl in the joint one (Eq. 9), for a batch of `RelationCollator`."""
         args = self.args
-        per_anchor = args.neighbors_per_anchor if self.anchors.drawn is not None else 0
-        outputs = model(**inputs)
+        outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
 
         def stacked(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            groups = rows.unflatten(0, (2 + per_anchor, -1))
+            groups = rows.unflatten(0, (2 + self._per_anchor, -1))
             return groups[:2], groups[2:].transpose(0, 1)  # (views, batch, ...) and (batch, neighbors, ...)
 
         views, neighbors = stacked(outputs.relation_embedding)
@@ -224,50 +284,52 @@ class SiamURETrainer(Trainer):
         else:
             siamese = siamese_loss(views, views)
 
-        # Processes may hold unequally many rows in the last batch of an epoch; DDP takes the mean over processes.
-        rows = torch.tensor(float(views.shape[1]), device=views.device)
-        all_rows = rows.clone()
-        if args.world_size > 1:
-            dist.all_reduce(all_rows)
-        share = rows / all_rows
+        # Processes and accumulation steps may hold unequally many rows, but DDP and Trainer take plain means over them:
+        # weighted by its rows, such a mean is that over all rows of the optimizer step.
+        rows = self._count_anchors(inputs)
+        batch_rows = self._sum(rows)
+        if num_items_in_batch is None:
+            num_batches, num_rows = 1, batch_rows
+        else:
+            num_batches, num_rows = self.current_gradient_accumulation_steps, num_items_in_batch
+        weight = rows * args.world_size * num_batches / num_rows
 
-        parts = {"loss_siamese": siamese}
-        loss = siamese * share * args.world_size
-        if per_anchor and args.clustering_loss == "semantic":
+        parts = {"loss_siamese": siamese * weight}
+        loss = parts["loss_siamese"]
+        if self._per_anchor and args.clustering_loss == "semantic":
 
             def global_mean(mean: torch.Tensor) -> torch.Tensor:
-                return all_reduce(mean * share) if args.world_size > 1 else mean
+                share = rows / batch_rows.clamp(min=1)
+                return SumOverProcesses.apply(mean * share) if args.world_size > 1 else mean
 
             consistency, entropy = semantic_clustering_loss(
                 *stacked(outputs.cluster_logits), entropy_weight=args.entropy_weight, global_mean=global_mean
             )
             if args.neighbor_reduction == "sum":
                 consistency = consistency * args.num_neighbors
+            consistency, entropy = consistency * weight, entropy * (batch_rows * num_batches / num_rows)
             parts |= {"loss_consistency": consistency, "loss_entropy": entropy}
-            loss = loss + args.clustering_weight * (consistency * share * args.world_size + entropy)
-        elif per_anchor:
-            cosine = neighbor_cosine_loss(views, neighbors)
+            loss = loss + args.clustering_weight * (consistency + entropy)
+        elif self._per_anchor:
+            cosine = neighbor_cosine_loss(views, neighbors) * weight
             parts["loss_neighbor_cosine"] = cosine
-            loss = loss + args.clustering_weight * cosine * share * args.world_size
+            loss = loss + args.clustering_weight * cosine
         for name, part in parts.items():
-            self._loss_parts.setdefault(name, []).append(part.detach())
+            self.loss_parts.setdefault(name, []).append(part.detach())
         return (loss, outputs) if return_outputs else loss
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        if "loss" in logs and self._loss_parts:
-            names = list(self._loss_parts)
-            means = torch.stack([torch.stack(self._loss_parts.pop(name)).mean() for name in names])
-            logs |= dict(zip(names, self.accelerator.reduce(means, "mean").tolist(), strict=True))
-        super().log(logs, start_time)
 
     # ------------------------------------------------------------------------------------------------------------------
     # Embedding, clusters and scores
 
     @property
-    def _show_progress(self) -> bool:
-        return self.is_world_process_zero() and not self.args.disable_tqdm
+    def _is_main(self) -> bool:
+        return self.is_world_process_zero()
 
-    def embed(self, dataset: Dataset) -> Embeddings:
+    @property
+    def _show_progress(self) -> bool:
+        return self._is_main and not self.args.disable_tqdm
+
+    def embed(self, dataset: Dataset, relation_only: bool = False) -> Embeddings:
         """Runs the model over a tokenized dataset in inference mode; the rows keep their order."""
         return embed(
             self.model,
@@ -276,18 +338,19 @@ class SiamURETrainer(Trainer):
             self.accelerator,
             batch_size=self.args.per_device_eval_batch_size,
             show_progress=self._show_progress and len(dataset) > DIAGNOSED_ROWS,
+            relation_only=relation_only,
         )
+
+    def _fit_kmeans(self, embeddings: np.ndarray) -> Clusters:
+        return kmeans(embeddings, self.model.config.num_labels, self.args.seed, self.args.kmeans_restarts)
 
     def _kmeans(self, embeddings: np.ndarray) -> Clusters:
         """k-means on the main process; all processes get its result."""
-        result = [None]
-        if self.is_world_process_zero():
-            result = [kmeans(embeddings, self.model.config.num_labels, self.args.seed, self.args.kmeans_restarts)]
-        return broadcast_object_list(result)[0]
+        return on_main(lambda: self._fit_kmeans(embeddings))
 
     def fit_clusters(self) -> Clusters:
         """Stores k-means centroids of the training set's h, the cluster sizes and names in the model."""
-        embeddings = self.embed(self.train_dataset).relation
+        embeddings = self.embed(self.train_dataset, relation_only=True).relation
         clusters = self._kmeans(embeddings)
         self.clusters = describe_clusters(self.train_dataset["text"], embeddings, clusters)
         config = self.model.config
@@ -315,13 +378,17 @@ class SiamURETrainer(Trainer):
         """
         dataset = self.eval_dataset if eval_dataset is None else eval_dataset
         embeddings = self.embed(dataset)
-        partitions = {"": self._kmeans(embeddings.relation).labels}
-        if self.args.clustering_loss == "semantic":
-            partitions["head_"] = embeddings.cluster_probabilities.argmax(axis=1)
-        metrics = diagnose(embeddings)
-        for name, clusters in partitions.items():
-            metrics |= {name + key: value for key, value in self._score(dataset, clusters).items()}
-        metrics = {f"{metric_key_prefix}_{key}": value for key, value in metrics.items()}
+
+        def score() -> dict[str, float]:
+            partitions = {"": self._fit_kmeans(embeddings.relation).labels}
+            if self.args.clustering_loss == "semantic":
+                partitions["head_"] = embeddings.cluster_probabilities.argmax(axis=1)
+            scores = diagnose(embeddings)
+            for name, clusters in partitions.items():
+                scores |= {name + key: value for key, value in self._score(dataset, clusters).items()}
+            return scores
+
+        metrics = {f"{metric_key_prefix}_{key}": value for key, value in on_main(score).items()}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -330,7 +397,8 @@ class SiamURETrainer(Trainer):
         """Scores of one cluster per (head type, tail type): what can be had of `eval_dataset` without reading it."""
         dataset = self.eval_dataset
         pairs = [f"{head} {tail}" for head, tail in zip(dataset["head_type"], dataset["tail_type"], strict=True)]
-        return {f"type_pair_{key}": value for key, value in self._score(dataset, np.array(pairs)).items()}
+        scores = on_main(lambda: self._score(dataset, np.array(pairs)))
+        return {f"type_pair_{key}": value for key, value in scores.items()}
 
     def _score(self, dataset: Dataset, clusters: np.ndarray) -> dict[str, float]:
         labels = gold_labels(dataset)

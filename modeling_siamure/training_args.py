@@ -29,10 +29,6 @@ class SiamURETrainingArguments(TrainingArguments):
     warmup_epochs: int = field(
         default=5, metadata={"help": "L: epochs with the siamese loss alone, before the clustering loss joins it."}
     )
-    mask_mentions: bool = field(
-        default=False,
-        metadata={"help": "Hide both mentions in the second view: for typed entities, whose names distract."},
-    )
     use_mlps: bool = field(
         default=True, metadata={"help": "Siamese loss on projector and predictor; false is the ablation on h itself."}
     )

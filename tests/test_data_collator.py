@@ -31,20 +31,6 @@ def test_collator_by_hand(tokenizer, marks):
     assert single["input_ids"].tolist() == [rows[1]]
 
 
-def test_mentions_are_masked_in_the_second_view_only(tokenizer, marks):
-    a, b, c, d = marks
-    features = [
-        {"input_ids": [9, c, 8, 8, d, 9, a, 7, b], "neighbors": [[a, 7, b, c, 8, d]]},
-        {"input_ids": [a, 7, c, 8, d, b, 9], "neighbors": [[a, 7, b, c, 8, d]]},  # nested
-    ]
-    batch = RelationCollator(tokenizer, mask_mentions=True)(features)["input_ids"]
-    plain = RelationCollator(tokenizer)(features)["input_ids"]
-    m = tokenizer.mask_token_id
-    assert batch[2].tolist() == [9, c, m, m, d, 9, a, m, b]
-    assert batch[3].tolist() == [a, m, c, m, d, b, 9, 0, 0]
-    assert torch.equal(batch[[0, 1, 4, 5]], plain[[0, 1, 4, 5]])
-
-
 def test_collator_refuses_a_row_without_markers(tokenizer, marks):
     with pytest.raises(ValueError, match="row 1 of the batch lacks the marker of the tail start"):
         RelationCollator(tokenizer, num_views=1)([{"input_ids": [*marks]}, {"input_ids": [marks[0], marks[1], 5]}])
@@ -69,24 +55,31 @@ def test_neighbors_are_drawn_by_seed_epoch_and_row(model, rows, tokenizer):
     assert set(anchors[7]) == {"input_ids"}
 
 
-@given(st.integers(1, 200), st.integers(1, 9), st.integers(1, 5), st.integers(0, 5))
-def test_every_row_once_an_epoch_over_all_processes(rows, batch_size, world_size, epoch):
+@given(st.integers(1, 200), st.integers(1, 9), st.integers(1, 5), st.integers(1, 3), st.integers(0, 5))
+def test_every_row_once_an_epoch_over_all_processes(rows, batch_size, world_size, accumulation, epoch):
     lengths = np.random.default_rng(rows).integers(1, 50, size=rows)
-    if rows < world_size:
-        with pytest.raises(ValueError, match="too few"):
-            LengthBucketBatchSampler(lengths, batch_size, world_size=world_size)
-        return
-    samplers = [LengthBucketBatchSampler(lengths, batch_size, 1, rank, world_size) for rank in range(world_size)]
-    whole = LengthBucketBatchSampler(lengths, batch_size * world_size, 1)
+    samplers = [
+        LengthBucketBatchSampler(lengths, batch_size, 1, rank, world_size, accumulation) for rank in range(world_size)
+    ]
+    whole = LengthBucketBatchSampler(lengths, batch_size * world_size * accumulation, 1)
     for sampler in (*samplers, whole):
         sampler.set_epoch(epoch)
     parts = [list(sampler) for sampler in samplers]
-    assert {len(part) for part in parts} == {len(samplers[0])}
-    assert all(batch for part in parts for batch in part)
-    assert sorted(row for part in parts for batch in part for row in batch) == list(range(rows))
-    if rows % (batch_size * world_size) == 0:  # the global batches are those of one process
-        together = [[row for batch in batches for row in batch] for batches in zip(*parts, strict=True)]
-        assert together == list(whole)
+    assert {len(part) for part in parts} == {len(samplers[0])} == {len(whole) * accumulation}
+    steps = [[row for batch in batches for row in batch] for batches in zip(*parts, strict=True)]
+    starts = range(0, len(steps), accumulation)
+    updates = [[row for step in steps[first : first + accumulation] for row in step] for first in starts]
+    assert updates == list(whole)  # an optimizer step has the rows that it has with one process
+    assert sorted(row for update in updates for row in update) == list(range(rows))
+
+
+def test_a_process_without_rows_gets_one_that_does_not_count(model, rows, tokenizer):
+    anchors = AnchorDataset(tokenize_dataset(rows, tokenizer))
+    anchors.draw_neighbors(np.stack([(np.arange(5) + row + 1) % 60 for row in range(60)]), 2, seed=3, epoch=1)
+    loader = torch.utils.data.DataLoader(anchors, batch_sampler=[[3], []], collate_fn=RelationCollator(tokenizer))
+    real, filler = loader
+    assert real["input_ids"].shape[0] == filler["input_ids"].shape[0] == 4
+    assert "is_filler" not in real and "is_filler" in filler
 
 
 def test_epochs_differ_and_buckets_pad_little():

@@ -1,0 +1,227 @@
+"""Checkpoints that are whole or not there at all, logs that go on where they stopped, and signals that save one."""
+
+import json
+import logging
+import shutil
+import signal
+import sys
+import threading
+import zipfile
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from transformers import Trainer, TrainerCallback
+from transformers.trainer_utils import get_last_checkpoint, rotate_checkpoints
+
+from .distributed import on_main
+
+logger = logging.getLogger(__name__)
+
+UNFINISHED = "_unfinished"  # the hub's upload leaves out names that begin with an underscore
+
+
+class CheckpointError(OSError):
+    """A checkpoint could not be written. Earlier ones are whole."""
+
+
+def find_damage(checkpoint: Path) -> str | None:
+    """What keeps a checkpoint from being resumed from, such as a file that was cut short; `None` if it is whole."""
+    state = checkpoint / "trainer_state.json"
+    for kind, pattern in (("state", state.name), ("scheduler", "scheduler.pt"), ("optimizer", "optimizer*")):
+        if not next(checkpoint.glob(pattern), None):
+            return f"it has no {kind}"
+    try:
+        json.loads(state.read_text(encoding="utf-8"))
+    except ValueError:
+        return f"{state.name} is cut short"
+    for path in checkpoint.rglob("*"):
+        if path.suffix == ".safetensors":
+            try:
+                with safe_open(path, framework="np"):
+                    pass
+            except SafetensorError:
+                return f"{path.name} is cut short"
+        elif path.suffix in (".pt", ".pth") and not zipfile.is_zipfile(path):
+            return f"{path.name} is cut short"
+    return None
+
+
+def find_last_checkpoint(output_dir: str) -> str | None:
+    """The newest checkpoint that is whole; a warning names each newer one that is not."""
+    for unfinished in Path(output_dir, UNFINISHED).glob("checkpoint-*"):
+        logger.warning("%s is ignored: it was being written when the run ended", unfinished)
+    folders = [path for path in Path(output_dir).glob("checkpoint-*") if path.name[11:].isdigit()]
+    for folder in sorted(folders, key=lambda path: int(path.name[11:]), reverse=True):
+        damage = find_damage(folder)
+        if damage is None:
+            return str(folder)
+        logger.warning("%s is ignored: %s", folder, damage)
+    return None
+
+
+class StopCallback(TrainerCallback):
+    """Ends a run that gets SIGINT (Ctrl-C) or SIGTERM after its current step, with a checkpoint.
+
+    All processes stop at the same step. The exit status is 128 + the signal's number: 130 or 143.
+    """
+
+    def __init__(self):
+        self.signal = 0
+        self.previous = {}
+
+    def receive(self, number, frame):
+        self.signal = number
+
+    def restore(self):
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+        self.previous = {}
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        if threading.current_thread() is threading.main_thread():
+            self.previous = {number: signal.signal(number, self.receive) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if args.world_size > 1:
+            received = torch.tensor(self.signal, device=args.device)
+            dist.all_reduce(received, dist.ReduceOp.MAX)
+            self.signal = int(received)
+        control.should_save |= self.signal > 0
+
+    def on_save(self, args, state, control, **kwargs):
+        if self.signal:
+            self.restore()
+            if state.is_world_process_zero:
+                folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
+                name = signal.Signals(self.signal).name
+                print(f"{name}: saved {folder}; go on with --resume_from_checkpoint true", file=sys.stderr)
+            sys.exit(128 + self.signal)
+
+    def on_train_end(self, args, state, control, **kwargs):
+        self.restore()
+
+
+class ProgressCallback(TrainerCallback):
+    """Hands a resumed run what it had not logged yet."""
+
+    def __init__(self, trainer: "ResumableTrainer"):
+        self.trainer = trainer
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self.trainer.restore_progress()
+
+
+class ResumableTrainer(Trainer):
+    """A [`~transformers.Trainer`] that can be killed at any moment and go on as if nothing had happened.
+
+    A checkpoint is written under a temporary name and then renamed. `resume_from_checkpoint=True` takes the newest one
+    that is whole; where there is none yet, the run begins anew. Signals are those of [`StopCallback`].
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.loss_parts: dict[str, list[torch.Tensor]] = {}  # of each step that was not logged yet
+        self._progress_file: Path | None = None
+        self._is_saving = False
+        self.add_callback(ProgressCallback(self))
+        self.add_callback(StopCallback())
+
+    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs):
+        """Trains; see [`~transformers.Trainer.train`].
+
+        Args:
+            resume_from_checkpoint: A checkpoint's folder, or `True` for the newest whole one in `output_dir`.
+            kwargs: Passed on.
+
+        Raises:
+            CheckpointError: A checkpoint can't be written.
+            ValueError: The given checkpoint is damaged.
+        """
+        if resume_from_checkpoint is True:
+            resume_from_checkpoint = on_main(lambda: find_last_checkpoint(self.args.output_dir))
+            if resume_from_checkpoint is None and self.is_world_process_zero():
+                logger.warning("%s has no whole checkpoint yet: starting from the beginning", self.args.output_dir)
+        elif resume_from_checkpoint and (damage := find_damage(Path(resume_from_checkpoint))):
+            raise ValueError(f"{resume_from_checkpoint} can't be resumed from: {damage}")
+        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        if "loss" in logs and self.loss_parts:
+            names = list(self.loss_parts)
+            means = torch.stack([torch.stack(self.loss_parts.pop(name)).mean() for name in names])
+            logs |= dict(zip(names, self.accelerator.reduce(means, "mean").tolist(), strict=True))
+        super().log(logs, start_time)
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Writing
+
+    def _get_output_dir(self, trial) -> str:
+        folder = super()._get_output_dir(trial)
+        return str(Path(folder, UNFINISHED)) if self._is_saving else folder
+
+    def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
+        if not self._is_saving:  # an upload in the background must find the folder under its final name
+            super()._push_from_checkpoint(checkpoint_folder)
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial) -> None:
+        folder = Path(self._get_output_dir(trial))
+        name = f"checkpoint-{self.state.global_step}"
+        written, final = folder / UNFINISHED / name, folder / name
+        if self.args.should_save:
+            shutil.rmtree(written.parent, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+        self._is_saving = True
+        try:
+            super()._save_checkpoint(model, trial)
+            if self.args.should_save and self.state.best_global_step == self.state.global_step:
+                self.state.best_model_checkpoint = str(final)
+                self.state.save_to_json(str(written / "trainer_state.json"))
+        except (OSError, RuntimeError, SafetensorError) as error:
+            shutil.rmtree(written.parent, ignore_errors=True)
+            earlier = get_last_checkpoint(str(folder))
+            raise CheckpointError(
+                f"{final} could not be written ({error}); "
+                + (f"{earlier} is whole: make room and resume from it" if earlier else "make room and start again")
+            ) from error
+        finally:
+            self._is_saving = False
+        self.accelerator.wait_for_everyone()
+        if self.args.should_save:
+            if final.exists():  # of an earlier run that went on from a checkpoint before this one
+                final.rename(written.parent / "replaced")
+            written.rename(final)
+            shutil.rmtree(written.parent)
+            rotate_checkpoints(str(folder), self.args.save_total_limit, self.state.best_model_checkpoint)
+        self.accelerator.wait_for_everyone()
+        if self.args.push_to_hub:
+            self._push_from_checkpoint(str(final))
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        super()._save_rng_state(output_dir)
+        state = {name: torch.stack(parts) for name, parts in self.loss_parts.items()}
+        state |= {"loss": self._tr_loss, "last_logged": torch.tensor(self._globalstep_last_logged)}
+        save_file(state, Path(output_dir, self._progress_name))
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Reading
+
+    @property
+    def _progress_name(self) -> str:
+        return f"progress_{self.args.process_index}.safetensors"
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        self._progress_file = Path(resume_from_checkpoint, self._progress_name)
+
+    def restore_progress(self):
+        """Goes on with the losses that the checkpoint's run had not logged yet."""
+        if self._progress_file is not None and self._progress_file.exists():
+            state = {name: tensor.to(self.args.device) for name, tensor in load_file(self._progress_file).items()}
+            self._tr_loss = state.pop("loss")
+            self._total_loss_scalar = -float(self._tr_loss)  # the mean over this call's steps counts those alone
+            self._globalstep_last_logged = int(state.pop("last_logged"))
+            self.loss_parts = {name: list(parts) for name, parts in state.items()}
+        self._progress_file = None

@@ -1,0 +1,95 @@
+"""Two processes train the model that one trains: real processes that talk over gloo."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def execute(encoder: str, folder: Path, runs: list[dict]) -> tuple[list[int], str]:
+    """The exit status of each run of `tests.distributed_run`, and all that they printed."""
+    jobs = folder / "jobs.json"
+    jobs.write_text(json.dumps([{"encoder": encoder, **run} for run in runs]))
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.distributed_run", str(jobs)],
+        cwd=REPOSITORY,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    statuses = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("status ")]
+    assert len(statuses) == len(runs), done.stdout
+    return statuses, done.stdout
+
+
+class Result:
+    def __init__(self, folder: Path):
+        results = json.loads((folder / "results.json").read_text())
+        self.logs, self.metrics, self.processes = results["logs"], results["metrics"], results["processes"]
+        self.neighbors = np.load(folder / "neighbors.npy")
+        self.weights = load_file(folder / "final.safetensors")
+
+    def trajectory(self, *names: str) -> list[dict[str, float]]:
+        return [{name: entry[name] for name in names if name in entry} for entry in self.logs if "loss" in entry]
+
+
+# Rows, and the batches of one and of two processes: the same rows in each optimizer step.
+SETTINGS = {
+    "even": (60, {"per_device_train_batch_size": 8}, {"per_device_train_batch_size": 4}),
+    "uneven": (61, {"per_device_train_batch_size": 8}, {"per_device_train_batch_size": 4}),
+    "one row left": (
+        57,
+        {"per_device_train_batch_size": 8, "weight_decay": 0.5, "cluster_head_init": "random"},
+        {"per_device_train_batch_size": 4, "weight_decay": 0.5, "cluster_head_init": "random"},
+    ),
+    "accumulation": (
+        61,
+        {"per_device_train_batch_size": 8, "num_train_epochs": 2, "clustering_loss": "neighbor_cosine"},
+        {
+            **{"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2, "dataloader_num_workers": 2},
+            **{"num_train_epochs": 2, "clustering_loss": "neighbor_cosine"},
+        },
+    ),
+    "accumulated entropy": (
+        57,
+        {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2, "gradient_checkpointing": True},
+        {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def results(encoder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("distributed")
+    runs = [
+        {"output_dir": str(folder / str(processes) / name), "processes": processes, "rows": setting[0]}
+        | setting[processes]
+        for name, setting in SETTINGS.items()
+        for processes in (1, 2)
+    ]
+    statuses, output = execute(encoder, folder, runs)
+    assert set(statuses) == {0}, output
+    return {name: [Result(folder / str(processes) / name) for processes in (1, 2)] for name in SETTINGS}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_two_processes_follow_one(results, name):
+    one, two = results[name]
+    assert (one.processes, two.processes) == (1, 2)
+    names = ("loss", "loss_siamese", "loss_consistency", "loss_entropy", "loss_neighbor_cosine", "epoch")
+    expected, found = one.trajectory(*names), two.trajectory(*names)
+    assert len(expected) == len(found) and {len(entry) for entry in expected} == {3, 4 + (name != "accumulation")}
+    for step, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
+        assert ours == pytest.approx(theirs, rel=0, abs=1e-5), step
+    assert (one.neighbors == two.neighbors).all()
+    assert two.metrics == pytest.approx(one.metrics, abs=1e-4)
+    for key, weight in one.weights.items():
+        np.testing.assert_allclose(two.weights[key], weight, atol=1e-4, err_msg=key)
