@@ -101,7 +101,7 @@ def write_model_card(
         model_name: The title.
         results: The metrics: `eval_...` of the trained model, `untrained_...` and `type_pair_...` to compare with.
         dataset: What the model was trained on.
-        finetuned_from: The encoder that training began with: a hub name or a folder.
+        finetuned_from: The encoder that training began with: a hub name, pip:PACKAGE/FOLDER or a folder.
         card_data: Further front matter, such as `license`, `language` and `tags`.
 
     Raises:
@@ -110,8 +110,9 @@ def write_model_card(
     config, args = trainer.model.config, trainer.args
     type_name = config.entity_types[0] if config.entity_types else None
     head, head_end, tail, tail_end = (marker(role, type_name) for role in (HEAD_START, HEAD_END, TAIL_START, TAIL_END))
-    is_local = finetuned_from is not None and (os.path.exists(finetuned_from) or ":" in finetuned_from)
-    settings = [("encoder", Path(finetuned_from).name if is_local else finetuned_from)] if finetuned_from else []
+    encoder = finetuned_from or ""
+    on_hub = bool(encoder) and not os.path.exists(encoder) and ":" not in encoder
+    settings = [("encoder", Path(encoder).name if os.path.exists(encoder) else encoder)] if encoder else []
     settings += [("encoder layers", config.encoder_config.num_hidden_layers), ("pooling", config.pooling)]
     settings += [(name, getattr(args, name)) for name in RECIPE]
     scores = {name: round(results[f"eval_{key}"], 4) for name, key in SCORES.items() if f"eval_{key}" in results}
@@ -119,7 +120,7 @@ def write_model_card(
     card = ModelCard.from_template(
         ModelCardData(
             library_name="transformers",
-            base_model=None if is_local else finetuned_from,
+            base_model=encoder if on_hub else None,
             model_name=model_name,
             eval_results=[
                 EvalResult(

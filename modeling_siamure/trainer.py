@@ -352,7 +352,7 @@ class SiamURETrainer(ResumableTrainer):
         """Stores k-means centroids of the training set's h, the cluster sizes and names in the model."""
         embeddings = self.embed(self.train_dataset, relation_only=True).relation
         clusters = self._kmeans(embeddings)
-        self.clusters = describe_clusters(self.train_dataset["text"], embeddings, clusters)
+        self.clusters = on_main(lambda: describe_clusters(self.train_dataset["text"], embeddings, clusters))
         config = self.model.config
         config.cluster_sizes = clusters.sizes
         config.id2label = {label: cluster.name for label, cluster in enumerate(self.clusters)}

@@ -104,10 +104,7 @@ def run(code: str, *arguments, environment, cwd) -> dict:
 
 @pytest.fixture(scope="module")
 def world(encoder, tmp_path_factory):
-    """A hub with the model in its first commit and zeros for its embeddings in the second; a home; a folder to save to.
-
-    The commits are swapped where a test wants the head: `siamure-tacred` at the head is the true model.
-    """
+    """What strangers and the package make of one model on a hub, whose first commit was another model."""
     folder = tmp_path_factory.mktemp("world")
     model, tokenizer = make_model(encoder)
     with torch.no_grad():
@@ -197,3 +194,25 @@ def test_with_the_package_no_trust_is_needed(world):
         model, ask, answer = world["at_home"][trust]
         assert model == "modeling_siamure.modeling_siamure" and ask == "modeling_siamure.pipeline"
         assert answer["label"] == world["answer"]["label"]
+
+
+DROPPED = """
+try:
+    load("siamure-tacred")
+except Exception as error:
+    print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
+else:
+    print(json.dumps({"embedding": embedding(*load("siamure-tacred"))}))
+"""
+
+
+def test_a_download_that_breaks_off_leaves_nothing_that_loads(world, loopback_hub, tmp_path):
+    loopback_hub.add_folder("model", "siamure-tacred", world["folder"] / "model")
+    loopback_hub.cut = "model.safetensors"
+    arguments = json.dumps([TEXT, SPANS, "", ""])
+    environment = {**loopback_hub.environment(tmp_path / "home"), "HF_HUB_DOWNLOAD_TIMEOUT": "2"}
+    broken = run(STRANGER + DROPPED, arguments, environment=environment, cwd=tmp_path)
+    assert broken.keys() == {"error"}
+    assert not list((tmp_path / "home").rglob("snapshots/*/model.safetensors"))
+    loopback_hub.cut = ""
+    close(run(STRANGER + DROPPED, arguments, environment=environment, cwd=tmp_path)["embedding"], world["embedding"])

@@ -207,12 +207,6 @@ def test_config(tmp_path):
     config.save_pretrained(tmp_path)
     loaded = AutoConfig.from_pretrained(tmp_path)
     assert loaded.id2label == {0: "cluster 0", 1: "cluster 1", 2: "cluster 2"}
-    saved = json.loads((tmp_path / "config.json").read_text())
-    for key, value in {"auto_map": {"AutoModel": "evil.Evil"}, "trust_remote_code": True}.items():
-        bad = {**saved, "encoder_config": {**saved["encoder_config"], key: value}}
-        (tmp_path / "config.json").write_text(json.dumps(bad))
-        with pytest.raises(ValueError, match="asks for code of its own"):
-            AutoConfig.from_pretrained(tmp_path)
 
 
 @settings(max_examples=30, deadline=None)
@@ -228,3 +222,41 @@ def test_marker_order_never_breaks_pooling(order, gap):
         ids += [50 + role] + [5] * gap
     output = SiamUREModel(config).eval()(torch.tensor([ids]))
     assert torch.isfinite(output.relation_embedding).all()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("auto_map", {"AutoModel": "someone/else--model.Model"}, "asks for code of its own"),
+        ("trust_remote_code", True, "asks for code of its own"),
+        ("_name_or_path", "/home/someone/encoder", "points to '/home/someone/encoder'"),
+        ("name_or_path", "someone/else", "points to 'someone/else'"),
+        ("model_type", "theirs", "theirs"),
+    ],
+)
+def test_an_encoder_from_elsewhere_is_refused(model, tmp_path, key, value, message):
+    model.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["encoder_config"][key] = value
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    for trust in (False, True):
+        with pytest.raises(ValueError, match=message):
+            AutoModel.from_pretrained(tmp_path, trust_remote_code=trust)
+
+
+def test_damaged_weights_are_refused(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    whole = weights.read_bytes()
+    wrong_offsets = whole.replace(b'"data_offsets":[0,', b'"data_offsets":[9,', 1)
+    assert wrong_offsets != whole
+    for damaged in (whole[: len(whole) // 2], whole[:4], b"", b"\xff" * 8 + whole[8:], wrong_offsets):
+        weights.write_bytes(damaged)
+        with pytest.raises(ValueError, match=f"the weights of {tmp_path} are damaged"):
+            AutoModel.from_pretrained(tmp_path)
+    weights.write_bytes(whole)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["projection_size"] = 7  # another shape than that of the weights
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(RuntimeError, match="ignore_mismatched_sizes"):
+        AutoModel.from_pretrained(tmp_path)

@@ -1,0 +1,92 @@
+"""Names and examples of clusters, against counts by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modeling_siamure.clustering import Clusters
+from modeling_siamure.markers import insert_markers, read_markers
+from modeling_siamure.naming import _context, describe_clusters, name_clusters
+
+
+def marked(sentence: str, head: str, tail: str, head_type="PERSON", tail_type="FIRM") -> str:
+    spans = [(sentence.index(name), sentence.index(name) + len(name)) for name in (head, tail)]
+    return insert_markers(sentence, *spans, head_type, tail_type)
+
+
+def test_weights_by_hand():
+    """Cluster 0 says led 3 times and the twice, cluster 1 the 3 times and sued, quit once each: ten words in all.
+
+    A = 10 / 2. Cluster 0: led 3/5 log(1 + 5/3) = 0.588, the 2/5 log(1 + 5/5) = 0.277. Cluster 1: the 3/5 log 2 = 0.416,
+    quit = sued = 1/5 log(1 + 5) = 0.358, so that the alphabet decides.
+    """
+    texts = [
+        marked("Ada led Acme", "Ada", "Acme"),
+        marked("Bo led the Bolt", "Bo", "Bolt"),
+        marked("Cy led the Core", "Cy", "Core"),
+        marked("Ada sued the Acme", "Ada", "Acme"),
+        marked("Bo quit the Bolt", "Bo", "Bolt"),
+        marked("the Dyno Dee", "Dee", "Dyno"),
+    ]
+    names = name_clusters(texts, np.array([0, 0, 0, 1, 1, 1]), num_clusters=2)
+    assert names == ["PERSON→FIRM · led, the", "PERSON→FIRM · the, quit"]
+
+
+def test_words_between_the_mentions_and_three_around_them():
+    text = marked("far off she once saw Ada quit 3 firms at Acme, long before the very end", "Ada", "Acme")
+    assert " ".join(_context(read_markers(text)).split()) == "she once saw quit 3 firms at , long before"
+    overlapping = insert_markers("one two Ada of Acme led", (8, 19), (15, 19))
+    assert _context(read_markers(overlapping)).split() == ["one", "two", "led"]
+
+
+def test_the_most_frequent_type_pair():
+    texts = [
+        marked("Ada led Acme", "Ada", "Acme", *types) for types in (("B", "A"), ("A", "B"), ("B", "A"), (None, "B"))
+    ]
+    assert name_clusters(texts, np.array([0, 0, 0, 1]), 2) == ["B→A · led", "entity→B · led"]
+    assert name_clusters(texts[:2], np.array([0, 0]), 1) == ["A→B · led"]  # a draw
+
+
+def test_taken_names_get_more_words_then_numbers():
+    long, short = marked("Ada a1 very long way led Acme", "Ada", "Acme"), marked("Ada led Acme", "Ada", "Acme")
+    names = name_clusters([long, long, short, short, short], np.array([0, 1, 2, 3, 4]), num_clusters=6)
+    assert names[0] == "PERSON→FIRM · long, very" and names[1] == "PERSON→FIRM · long, very, way"
+    assert names[2:] == ["PERSON→FIRM · led", "PERSON→FIRM · led (2)", "PERSON→FIRM · led (3)", "empty"]
+
+
+def test_sentences_without_words():
+    assert name_clusters([marked("Ada Acme", "Ada", "Acme")] * 2, np.array([0, 1]), 2) == [
+        "PERSON→FIRM",
+        "PERSON→FIRM (2)",
+    ]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["led", "quit", "the", "von", "與"]), st.integers(0, 3)), min_size=1),
+    st.randoms(),
+)
+def test_names_are_unique_and_do_not_depend_on_the_order_of_rows(rows, random):
+    texts = [marked(f"Ada {word} it Acme", "Ada", "Acme") for word, _ in rows]
+    labels = np.array([label for _, label in rows])
+    names = name_clusters(texts, labels, num_clusters=4)
+    assert len(set(names)) == 4
+    order = random.sample(range(len(rows)), len(rows))
+    assert name_clusters([texts[i] for i in order], labels[order], num_clusters=4) == names
+
+
+def test_examples_are_the_nearest_different_sentences():
+    texts = [marked(f"Ada {verb} Acme", "Ada", "Acme") for verb in ("led", "quit", "sued", "led", "left")]
+    angles = np.array([0.1, 0.3, 0.2, 0.05, 0.9])
+    embeddings = np.stack([np.cos(angles), np.sin(angles)], axis=1) * np.arange(1, 6)[:, None]  # lengths do not count
+    clusters = Clusters(np.array([0, 0, 0, 0, 1]), np.array([[1.0, 0.0], [0.6, 0.8], [-1.0, 0.0]]))
+    first, second, empty = describe_clusters(texts, embeddings, clusters)
+    assert (first.size, second.size, empty.size) == (4, 1, 0)
+    assert first.examples == [texts[0], texts[2], texts[1]]
+    assert second.examples == [texts[4]] and empty.examples == []
+
+
+def test_a_sentence_without_markers_is_refused():
+    with pytest.raises(ValueError, match="head start"):
+        name_clusters(["Ada led Acme"], np.array([0]), 1)
