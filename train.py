@@ -103,9 +103,8 @@ def load_data(data: DataArguments, seed: int):
     if (data.dataset_name is None) == (data.train_file is None):
         raise ValueError("give either --dataset_name or --train_file")
     if data.train_file is not None:
-        files = {data.train_split: data.train_file}
-        files |= {data.validation_split: data.validation_file} if data.validation_file is not None else {}
-        splits = load_relation_dataset("table", data_files=files)
+        files = {data.validation_split: data.validation_file, data.train_split: data.train_file}
+        splits = load_relation_dataset("table", data_files={split: file for split, file in files.items() if file})
     else:
         splits = load_relation_dataset(data.dataset_name, data_dir=data.data_dir)
     if data.train_split not in splits:
@@ -185,9 +184,10 @@ def main(argv: list[str] | None = None):
     from modeling_siamure.model_card import results_table
 
     results = trainer.score_type_pairs() | trainer.evaluate(metric_key_prefix="untrained")
-    resume = args.resume_from_checkpoint
-    results |= trainer.train(resume_from_checkpoint=resume.lower() == "true" or resume if resume else None).metrics
-    results |= trainer.evaluate()
+    try:
+        results |= trainer.train().metrics | trainer.evaluate()
+    except OSError as error:  # such as a full disk
+        fail(error)
     table = results_table(results, model_args.num_clusters)
     save(trainer, results, table)
     if trainer.is_world_process_zero():

@@ -133,14 +133,17 @@ class ResumableTrainer(Trainer):
         """Trains; see [`~transformers.Trainer.train`].
 
         Args:
-            resume_from_checkpoint: A checkpoint's folder, or `True` for the newest whole one in `output_dir`.
+            resume_from_checkpoint: A checkpoint's folder, or `True` for the newest whole one in `output_dir`; the
+                argument of that name (where `"true"` will do) by default.
             kwargs: Passed on.
 
         Raises:
             CheckpointError: A checkpoint can't be written.
             ValueError: The given checkpoint is damaged.
         """
-        if resume_from_checkpoint is True:
+        if resume_from_checkpoint is None:
+            resume_from_checkpoint = self.args.resume_from_checkpoint
+        if str(resume_from_checkpoint).lower() == "true":
             resume_from_checkpoint = on_main(lambda: find_last_checkpoint(self.args.output_dir))
             if resume_from_checkpoint is None and self.is_world_process_zero():
                 logger.warning("%s has no whole checkpoint yet: starting from the beginning", self.args.output_dir)
