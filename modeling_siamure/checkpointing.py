@@ -30,7 +30,8 @@ class CheckpointError(OSError):
 def find_damage(checkpoint: Path) -> str | None:
     """What keeps a checkpoint from being resumed from, such as a file that was cut short; `None` if it is whole."""
     state = checkpoint / "trainer_state.json"
-    for kind, pattern in (("state", state.name), ("scheduler", "scheduler.pt"), ("optimizer", "optimizer*")):
+    needed = {"state": state.name, "scheduler": "scheduler.pt", "optimizer": "optimizer*", "model": "*model[-._]*"}
+    for kind, pattern in needed.items():
         if not next(checkpoint.glob(pattern), None):
             return f"it has no {kind}"
     try:
@@ -49,15 +50,15 @@ def find_damage(checkpoint: Path) -> str | None:
     return None
 
 
-def find_last_checkpoint(output_dir: str) -> str | None:
+def find_last_checkpoint(output_dir: Path) -> Path | None:
     """The newest checkpoint that is whole; a warning names each newer one that is not."""
-    for unfinished in Path(output_dir, UNFINISHED).glob("checkpoint-*"):
+    for unfinished in (output_dir / UNFINISHED).glob("checkpoint-*"):
         logger.warning("%s is ignored: it was being written when the run ended", unfinished)
-    folders = [path for path in Path(output_dir).glob("checkpoint-*") if path.name[11:].isdigit()]
+    folders = [path for path in output_dir.glob("checkpoint-*") if path.name[11:].isdigit()]
     for folder in sorted(folders, key=lambda path: int(path.name[11:]), reverse=True):
         damage = find_damage(folder)
         if damage is None:
-            return str(folder)
+            return folder
         logger.warning("%s is ignored: %s", folder, damage)
     return None
 
@@ -144,10 +145,13 @@ class ResumableTrainer(Trainer):
         if resume_from_checkpoint is None:
             resume_from_checkpoint = self.args.resume_from_checkpoint
         if str(resume_from_checkpoint).lower() == "true":
-            resume_from_checkpoint = on_main(lambda: find_last_checkpoint(self.args.output_dir))
-            if resume_from_checkpoint is None and self.is_world_process_zero():
-                logger.warning("%s has no whole checkpoint yet: starting from the beginning", self.args.output_dir)
-        elif resume_from_checkpoint and (damage := find_damage(Path(resume_from_checkpoint))):
+            folder = Path(self.args.output_dir)
+            last = on_main(lambda: find_last_checkpoint(folder))
+            # The name alone: each machine may have a folder of its own.
+            resume_from_checkpoint = str(folder / last.name) if last else None
+            if last is None and self.is_world_process_zero():
+                logger.warning("%s has no whole checkpoint yet: starting from the beginning", folder)
+        if resume_from_checkpoint and (damage := find_damage(Path(resume_from_checkpoint))):
             raise ValueError(f"{resume_from_checkpoint} can't be resumed from: {damage}")
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
@@ -201,6 +205,13 @@ class ResumableTrainer(Trainer):
         self.accelerator.wait_for_everyone()
         if self.args.push_to_hub:
             self._push_from_checkpoint(str(final))
+
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        super()._save(output_dir, state_dict)
+        if self.args.should_save and not self.is_world_process_zero():
+            # save_on_each_node: save_pretrained writes weights on the very first process only.
+            state = self.model.state_dict() if state_dict is None else state_dict
+            save_file(state, Path(output_dir or self.args.output_dir, "model.safetensors"))
 
     def _save_rng_state(self, output_dir: str) -> None:
         super()._save_rng_state(output_dir)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -103,18 +104,27 @@ def test_several_processes_train_the_model_of_one(launcher):
 @pytest.mark.extended
 def test_several_machines_train_the_model_of_one(launcher):
     """Two launchers that meet at a rendezvous, with folders of their own as on two machines that share no disk."""
-    options = ["--num_processes", "2", "--main_process_port", str(free_port())]
-    machines = [
-        launcher.start(
-            "several_machines", f"machine-{rank}", [*options, "--machine_rank", str(rank)], save_on_each_node=True
+
+    def train(**options):
+        port = ["--num_processes", "2", "--main_process_port", str(free_port()), "--machine_rank"]
+        finish(
+            *(
+                launcher.start(
+                    "several_machines", f"machine-{rank}", [*port, str(rank)], save_on_each_node=True, **options
+                )
+                for rank in (0, 1)
+            )
         )
-        for rank in (0, 1)
-    ]
-    finish(*machines)
-    assert_same_model(launcher, "machine-0")
+        assert_same_model(launcher, "machine-0")
+
+    train()
+    (launcher.folder / "machine-0" / "model.safetensors").unlink()
     for rank in (0, 1):
-        names = {path.name for path in (launcher.folder / f"machine-{rank}" / "checkpoint-16").iterdir()}
+        last = launcher.folder / f"machine-{rank}" / "checkpoint-16"
+        names = {path.name for path in last.iterdir()}
         assert {"model.safetensors", "neighbors.safetensors", f"rng_state_{rank}.pth"} <= names
+        shutil.rmtree(last)
+    train(resume_from_checkpoint=True)
 
 
 @pytest.mark.extended
