@@ -70,11 +70,12 @@ class StopCallback(TrainerCallback):
     """
 
     def __init__(self):
-        self.signal = 0
+        self.received = 0  # by this process
+        self.agreed = 0  # what all processes know of
         self.previous = {}
 
     def receive(self, number, frame):
-        self.signal = number
+        self.received = number
 
     def restore(self):
         for number, handler in self.previous.items():
@@ -86,20 +87,20 @@ class StopCallback(TrainerCallback):
             self.previous = {number: signal.signal(number, self.receive) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def on_step_end(self, args, state, control, **kwargs):
+        number = torch.tensor(self.received, device=args.device)
         if args.world_size > 1:
-            received = torch.tensor(self.signal, device=args.device)
-            dist.all_reduce(received, dist.ReduceOp.MAX)
-            self.signal = int(received)
-        control.should_save |= self.signal > 0
+            dist.all_reduce(number, dist.ReduceOp.MAX)
+        self.agreed = int(number)
+        control.should_save |= self.agreed > 0
 
     def on_save(self, args, state, control, **kwargs):
-        if self.signal:
+        if self.agreed:
             self.restore()
             if state.is_world_process_zero:
                 folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
-                name = signal.Signals(self.signal).name
+                name = signal.Signals(self.agreed).name
                 print(f"{name}: saved {folder}; go on with --resume_from_checkpoint true", file=sys.stderr)
-            sys.exit(128 + self.signal)
+            sys.exit(128 + self.agreed)
 
     def on_train_end(self, args, state, control, **kwargs):
         self.restore()
