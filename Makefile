@@ -16,13 +16,18 @@ demo: .venv/installed  ## train, cluster and score the embedded corpus; leaves s
 test: .venv/installed  ## the test suite, offline
 	HF_HUB_OFFLINE=1 $(BIN)/pytest
 
-test-all: .venv/installed  ## also the tests that need a browser, clean environments or long kills
+test-all: .venv/installed browser  ## also the tests that need a browser, clean environments or long kills
 	HF_HUB_OFFLINE=1 $(BIN)/pytest -m ""
+
+browser:  ## Chromium for test-all, by apt
+	command -v chromium && command -v chromedriver || (apt-get update && apt-get install -y chromium chromium-driver)
 
 lint: .venv/installed  ## ruff: style and format
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 bench: .venv/installed  ## what the README's figures come from
+	$(BIN)/pip install --quiet --constraint constraints.txt ".[bench]"
 	$(BIN)/python -m benchmarks.demo
+	$(BIN)/python -m benchmarks.metric
 
-.PHONY: help demo test test-all lint bench
+.PHONY: help demo test test-all browser lint bench

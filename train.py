@@ -9,12 +9,14 @@ Each key of a recipe, and each argument of `transformers.TrainingArguments`, can
 import importlib.util
 import json
 import logging
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
 import yaml
+from huggingface_hub.errors import HTTPError
 from transformers import HfArgumentParser
 
 from modeling_siamure.training_args import SiamURETrainingArguments
@@ -25,7 +27,10 @@ class ModelArguments:
     model_name_or_path: str = field(
         metadata={"help": "The encoder: hub name, folder, or pip:PACKAGE/FOLDER for one inside an installed package."}
     )
-    pooling: str = field(default="marker", metadata={"help": "marker (Eq. 3), mention or mention_context."})
+    pooling: str = field(
+        default="marker",
+        metadata={"help": "marker (Eq. 3), mention, marker_context, mention_context; auto: by what the rows have."},
+    )
     pooling_layer: int | None = field(default=None, metadata={"help": "Encoder layer that is pooled; the last one."})
     dropout: float | None = field(default=None, metadata={"help": "r, of all dropout layers; the encoder's own."})
     num_clusters: int = field(default=10, metadata={"help": "C: number of relations to look for."})
@@ -53,7 +58,8 @@ class DataArguments:
 
 def fail(message: object) -> NoReturn:
     """Ends the program with one line and status 2: the mistake is the caller's."""
-    print(f"train.py: {' '.join(str(message).split())}", file=sys.stderr)
+    if os.environ.get("LOCAL_RANK", "0") == "0":  # all processes of a machine meet the same mistake
+        print(f"train.py: {' '.join(str(message).split())}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -134,65 +140,59 @@ def build_trainer(model_args: ModelArguments, data_args: DataArguments, args: Si
     def compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
         return metric.compute(predictions=prediction.predictions, references=prediction.label_ids)
 
+    entity_types = find_entity_types(train["text"])
+    if model_args.pooling == "auto":  # markers know types, mentions know names
+        model_args.pooling = "marker_context" if entity_types else "mention_context"
     encoder = encoder_path(model_args.model_name_or_path)
-    tokenizer = AutoTokenizer.from_pretrained(encoder)
-    model = SiamUREModel.from_encoder(
-        encoder,
-        tokenizer,
-        entity_types=find_entity_types(train["text"]),
-        pooling=model_args.pooling,
-        pooling_layer=model_args.pooling_layer,
-        dropout=model_args.dropout,
-        num_labels=model_args.num_clusters,
-        projection_size=model_args.projection_size,
-        predictor_size=model_args.predictor_size,
-    )
-    return SiamURETrainer(
-        model,
-        args,
-        train_dataset=train,
-        eval_dataset=validation,
-        processing_class=tokenizer,
-        compute_metrics=compute_metrics,
-    )
+    tokenizer = AutoTokenizer.from_pretrained(encoder, model_max_length=args.max_length)
+    names = ("pooling", "pooling_layer", "dropout", "projection_size", "predictor_size")
+    options = {name: getattr(model_args, name) for name in names}
+    model = SiamUREModel.from_encoder(encoder, tokenizer, entity_types, num_labels=model_args.num_clusters, **options)
+    return SiamURETrainer(model, args, train, validation, processing_class=tokenizer, compute_metrics=compute_metrics)
 
 
-def save(trainer, results: dict[str, float], table: str):
+def save(trainer, card: dict):
     """Writes model, tokenizer, card and results; a file gets its final name only when all of them are whole."""
-    from modeling_siamure.model_card import write_model_card
-
     output = Path(trainer.args.output_dir)
     partial = output / ".partial"
-    trainer.save_model(str(partial))
+    trainer.save_model(str(partial), _internal_call=True)  # any other call would push
     if trainer.is_world_process_zero():
-        (partial / "all_results.json").write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
-        write_model_card(partial / "README.md", Path(__file__).parent / "model_card.md", trainer, results, table)
+        (partial / "all_results.json").write_text(json.dumps(card["results"], indent=2, sort_keys=True) + "\n")
+        trainer.create_model_card(**card)
         for path in sorted(partial.iterdir(), key=lambda path: path.name == "model.safetensors"):
             path.replace(output / path.name)
         partial.rmdir()
 
 
 def main(argv: list[str] | None = None):
+    from modeling_siamure.model_card import read_template, results_table
+
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     try:
         model_args, data_args, args = parse_arguments(sys.argv[1:] if argv is None else argv)
         check_output(args)
+        read_template()
         trainer = build_trainer(model_args, data_args, args)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, HTTPError) as error:
         fail(error)
-
-    from modeling_siamure.model_card import results_table
 
     results = trainer.score_type_pairs() | trainer.evaluate(metric_key_prefix="untrained")
     try:
         results |= trainer.train().metrics | trainer.evaluate()
     except OSError as error:  # such as a full disk
         fail(error)
-    table = results_table(results, model_args.num_clusters)
-    save(trainer, results, table)
+    dataset = data_args.dataset_name or Path(data_args.train_file).name
+    card = {"results": results, "dataset": dataset, "finetuned_from": model_args.model_name_or_path}
+    save(trainer, card)
     if trainer.is_world_process_zero():
         rows = f"{len(trainer.train_dataset)} instances trained on, {len(trainer.eval_dataset)} scored"
+        table = results_table(results, model_args.num_clusters)
         print(f"\n{rows}\n\n{table or 'no gold relations, so no scores'}\n\nSaved to {args.output_dir}")
+    if args.push_to_hub:
+        try:
+            trainer.push_to_hub(**card)
+        except (OSError, HTTPError) as error:
+            fail(f"the model is in {args.output_dir}, but {trainer.hub_model_id} was not published: {error}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""The demo recipe on the embedded corpus over seeds: trained against untrained and against the type pairs.
+"""The demo recipe on the embedded corpus over seeds: trained against untrained, against the type pairs, and against a
+cluster head that starts from noise instead of from k-means centroids.
 
 python -m benchmarks.demo [--seeds 0 1 2]
 """
@@ -13,14 +14,16 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     seeds = parser.parse_args().seeds
     results = [train("demo", seed) for seed in seeds]
-    prefixes = {
-        "one cluster per type pair": "type_pair_",
-        "untrained encoder, k-means": "untrained_",
-        "trained, k-means": "eval_",
-        "trained, cluster head": "eval_head_",
+    random_head = [train("demo", seed, cluster_head_init="random") for seed in seeds]
+    rows = {
+        "one cluster per type pair": ("type_pair_", results),
+        "untrained encoder, k-means": ("untrained_", results),
+        "trained, k-means": ("eval_", results),
+        "trained, cluster head": ("eval_head_", results),
+        "trained from a random cluster head, k-means": ("eval_", random_head),
+        "trained from a random cluster head, cluster head": ("eval_head_", random_head),
     }
-    table = summarize(dict.fromkeys(prefixes, results), prefixes)
-    write("demo", {"seeds": seeds, "results": results}, table)
+    write("demo", {"seeds": seeds, "results": results, "random_head": random_head}, summarize(rows))
 
 
 if __name__ == "__main__":

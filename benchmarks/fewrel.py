@@ -5,14 +5,15 @@ python -m benchmarks.fewrel --data_dir FEWREL [--seeds 0 1 2] [--max_train_sampl
 
 import argparse
 
-from .runs import summarize, train, write
+from .runs import summarize, train, untrained, write
 
-POOLINGS = {  # what can be had of the same encoder without training
+POOLINGS = {
     "markers, last layer": {"pooling": "marker", "pooling_layer": 6},
     "mentions, last layer": {"pooling": "mention", "pooling_layer": 6},
     "mentions and context, last layer": {"pooling": "mention_context", "pooling_layer": 6},
     "markers, layer 4": {"pooling": "marker", "pooling_layer": 4},
     "mentions, layer 4": {"pooling": "mention", "pooling_layer": 4},
+    "markers and context, last layer": {"pooling": "marker_context", "pooling_layer": 6},
 }
 
 
@@ -27,15 +28,17 @@ def main():
         **{"validation_fraction": 0.2, "max_train_samples": args.max_train_samples, "save_strategy": "no"},
     }
     trained = [train("default", seed, **corpus) for seed in args.seeds]
-    rows = {"untrained, " + name: [] for name in POOLINGS}
-    for name, pooling in POOLINGS.items():
-        for seed in args.seeds:  # no epoch: only the scores before training differ
-            rows["untrained, " + name].append(train("default", seed, num_train_epochs=0, **corpus, **pooling))
-    rows |= {"untrained, the recipe's pooling": trained, "trained, k-means": trained, "trained, cluster head": trained}
-    prefixes = dict.fromkeys(rows, "untrained_")
-    prefixes |= {"trained, k-means": "eval_", "trained, cluster head": "eval_head_"}
-    table = summarize(rows, prefixes)
-    write("fewrel", {"seeds": args.seeds, "corpus": {**corpus, "data_dir": "FEWREL"}, "rows": rows}, table)
+    rows = {}
+    for name, pooling in POOLINGS.items():  # what can be had of the same encoder without training
+        scores = [untrained("default", seed, **corpus, **pooling) for seed in args.seeds]
+        rows[f"untrained: {name}"] = ("untrained_", scores)
+    rows |= {
+        "untrained: the recipe's mentions and context, layer 4": ("untrained_", trained),
+        "trained, k-means": ("eval_", trained),
+        "trained, cluster head": ("eval_head_", trained),
+    }
+    content = {"seeds": args.seeds, "corpus": {**corpus, "data_dir": "FEWREL"}, "rows": rows}
+    write("fewrel", content, summarize(rows))
 
 
 if __name__ == "__main__":

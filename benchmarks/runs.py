@@ -12,6 +12,7 @@ import torch
 
 from modeling_siamure.model_card import SCORES
 from modeling_siamure.training_args import has_native_bfloat16
+from train import build_trainer, parse_arguments
 
 REPOSITORY = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -27,26 +28,34 @@ def train(recipe: str, seed: int, **overrides) -> dict[str, float]:
         return json.loads((output / "all_results.json").read_text())
 
 
+def untrained(recipe: str, seed: int, **overrides) -> dict[str, float]:
+    """Scores of a recipe's encoder before any training, under the keys of `all_results.json`."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = [text for key, value in overrides.items() for text in (f"--{key}", str(value))]
+        recipe_path = str(REPOSITORY / "recipes" / f"{recipe}.yaml")
+        arguments = parse_arguments([recipe_path, "--output_dir", folder, "--seed", str(seed), *options])
+        return build_trainer(*arguments).evaluate(metric_key_prefix="untrained")
+
+
 def machine() -> dict[str, str | int | bool]:
     """What the figures were measured on."""
     return {
-        "cpu": platform.machine(),
+        "architecture": platform.machine(),
         "threads": torch.get_num_threads(),
         "native_bfloat16": has_native_bfloat16(),
         "torch": torch.__version__,
     }
 
 
-def summarize(rows: dict[str, list[dict[str, float]]], prefixes: dict[str, str]) -> str:
+def summarize(rows: dict[str, tuple[str, list[dict[str, float]]]]) -> str:
     """A Markdown table in percent: mean and deviation over seeds of each row's scores.
 
     Args:
-        rows: A row's name to its results, one a seed.
-        prefixes: A row's name to what stands before its keys, such as `"eval_"`.
+        rows: A row's name to what stands before its keys, such as `"eval_"`, and its results, one a seed.
     """
     lines = [f"| | {' | '.join(SCORES)} |", "|---|" + "---:|" * len(SCORES)]
-    for name, results in rows.items():
-        columns = [[100 * result[prefixes[name] + key] for result in results] for key in SCORES.values()]
+    for name, (prefix, results) in rows.items():
+        columns = [[100 * result[prefix + key] for result in results] for key in SCORES.values()]
         cells = [f"{mean(column):.1f} ± {stdev(column):.1f}" for column in columns]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from .builder import RelationBuilder, RelationConfig
 from .files import read_json
-from .schema import DataError, Instance, Mention, Tokens, get
+from .schema import DataError, Instance, Mention, Tokens, get, labels_by_pair
 
 
 @dataclass
@@ -37,10 +37,7 @@ class DocRED(RelationBuilder):
     def _rows(self, source: Path) -> Iterator[tuple[int, Any]]:
         for number, document in enumerate(read_json(source, list), 1):
             try:
-                pairs: dict[tuple[int, int], list[str]] = {}
-                for label in get(document, "labels", list, optional=True) or []:
-                    pair = get(label, "h", int), get(label, "t", int)
-                    pairs.setdefault(pair, []).append(get(label, "r", str))
+                pairs = labels_by_pair(get(document, "labels", list, optional=True) or [], "h", "t", "r")
             except DataError as error:
                 yield number, error
                 continue
@@ -58,7 +55,7 @@ class DocRED(RelationBuilder):
         ]
         if not shared:
             return self.drop("no sentence holds both entities", len(relations))
-        # The sort is stable, so mentions stay in the order of the file.
+        # The first minimum is taken, so mentions stay in the order of the file.
         sentence, one, other = min(shared, key=lambda pair: (_overlap(pair[1], pair[2]), pair[0]))
         if _overlap(one, other):
             self.remark("head and tail overlap")

@@ -36,8 +36,10 @@ def find_files(folder: Path, patterns: dict[str, str]) -> dict[str, list[Path]]:
         if matches:
             found[split] = [folder / matches[0]]
     if not found:
-        wanted = ", ".join(pattern.replace("\\", "") for pattern in patterns.values())
-        raise FileNotFoundError(f"{folder} holds none of the files {wanted}; pass the folder that does")
+        raise FileNotFoundError(
+            f"{folder} holds no file with the corpus' own name of the split {' or '.join(patterns)}; "
+            "pass the folder that does, or data_files"
+        )
     return found
 
 
@@ -91,8 +93,8 @@ def decode(line: bytes) -> str:
         return line.decode("latin-1")
 
 
-def split_ranges(path: Path, size: int = 1 << 26) -> list[tuple[Path, int, int]]:
-    """Cuts a file into ranges of bytes for `read_lines`, 64 MiB each."""
+def split_ranges(path: Path, size: int = 1 << 24) -> list[tuple[Path, int, int]]:
+    """Cuts a file into ranges of bytes for `read_lines`, 16 MiB each."""
     length = path.stat().st_size
     return [(path, start, min(start + size, length)) for start in range(0, max(length, 1), size)]
 

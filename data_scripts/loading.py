@@ -19,7 +19,7 @@ class Corpus(NamedTuple):
 
 
 CORPORA = {
-    "sample": Corpus("table.Table", "the embedded corpus, which needs no files"),
+    "sample": Corpus("embedded.Embedded", "the embedded corpus, which needs no files"),
     "core": Corpus("core.Core", "CORE, company relations"),
     "docred": Corpus("docred.DocRED", "DocRED and Re-DocRED, pairs that share a sentence"),
     "fewrel": Corpus("fewrel.FewRel", "FewRel 1.0 and 2.0, one split a file"),
@@ -34,7 +34,6 @@ CORPORA = {
 }
 # The usual names of the formats read the same way.
 CORPORA |= {name: CORPORA["table"] for name in ("jsonlines", "json", "csv", "parquet")}
-_SAMPLE = Path(__file__).parent / "sample"
 
 
 def builder_class(name: str) -> type[RelationBuilder]:
@@ -57,8 +56,6 @@ def relation_builder(
     Takes the arguments of `load_relation_dataset`.
     """
     builder = builder_class(name)
-    if name == "sample":
-        data_files = {split: str(_SAMPLE / f"{split}.jsonl") for split in ("train", "validation")}
     known = {field.name for field in dataclasses.fields(builder.BUILDER_CONFIG_CLASS)}
     known -= {field.name for field in dataclasses.fields(datasets.BuilderConfig)}
     if unknown := sorted(set(options) - known):

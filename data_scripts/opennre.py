@@ -27,7 +27,7 @@ class OpenNRE(RelationBuilder):
 
     BUILDER_CONFIG_CLASS = OpenNREConfig
     NO_RELATION = ("NA",)
-    LICENSE = "That of the corpus; Wiki80 is MIT."
+    LICENSE = "That of the corpus: ask its publisher."
     HOMEPAGE = "https://github.com/thunlp/OpenNRE"
 
     def _rows(self, source: Path) -> Iterator[tuple[int, Any]]:

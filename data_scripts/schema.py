@@ -116,7 +116,8 @@ def to_row(instance: Instance, row_id: str, relation: str | None, typed: bool = 
     try:
         text = insert_markers(sentence, head[:2], tail[:2], head_type if typed else None, tail_type if typed else None)
     except ValueError as error:
-        raise DataError(None, str(error), "give offsets inside the sentence, end exclusive") from None
+        problem = "has a mention that is blank or outside the sentence"
+        raise DataError(None, problem, "count characters from 0, end exclusive", got=str(error)) from None
     row = {
         **instance.extra,
         "id": row_id,
@@ -167,6 +168,25 @@ def get(row: Any, field: str, kind: type, optional: bool = False) -> Any:
     if type(value) is not kind:
         raise DataError(field, f"is not {_KINDS[kind]}", f"write {_KINDS[kind]}", got=value)
     return value
+
+
+def labels_by_pair(labels: list, head: str, tail: str, relation: str) -> dict[tuple[int, int], list[str]]:
+    """All labels of each pair of entities, where a source lists labels.
+
+    Args:
+        labels: Objects with the indices of two entities and a label.
+        head, tail, relation: Their keys.
+
+    Raises:
+        DataError: A label is not such an object.
+
+    >>> labels_by_pair([{"h": 0, "t": 2, "r": "P17"}, {"h": 0, "t": 2, "r": "P131"}], "h", "t", "r")
+    {(0, 2): ['P17', 'P131']}
+    """
+    pairs: dict[tuple[int, int], list[str]] = {}
+    for label in labels:
+        pairs.setdefault((get(label, head, int), get(label, tail, int)), []).append(get(label, relation, str))
+    return pairs
 
 
 class Tokens:
@@ -235,49 +255,51 @@ def find_mentions(sentence: str, head: str, tail: str, tokenized: bool = False) 
     (Mention(start=17, end=20, type=None), Mention(start=26, end=30, type=None), True)
     """
     heads, tails = _find("head", head, sentence, tokenized), _find("tail", tail, sentence, tokenized)
-    best = None
-    for one in heads:
-        # Occurrences are sorted, so only the last tail before and the first tail behind can be the nearest.
-        before = bisect.bisect_right(tails, one[0], key=lambda place: place[1]) - 1
-        behind = bisect.bisect_left(tails, one[1], key=lambda place: place[0])
-        for other in tails[max(before, 0) : before + 1] + tails[behind : behind + 1]:
-            gap = max(one[0], other[0]) - min(one[1], other[1])
-            best = min(best or (gap + 1,), (gap, min(one[0], other[0]), one, other))
-    if best is None:
+    candidates = []  # characters between, where the first begins, where head and tail begin
+    for start in heads:
+        # Places are sorted, so only the last tail before and the first tail behind can be the nearest.
+        if before := bisect.bisect_right(tails, start - len(tail)):
+            other = tails[before - 1]
+            candidates.append((start - other - len(tail), other, start, other))
+        if (behind := bisect.bisect_left(tails, start + len(head))) < len(tails):
+            candidates.append((tails[behind] - start - len(head), start, start, tails[behind]))
+    if not candidates:
         raise DataError("tail", "stands nowhere apart from the head", "give offsets for both", got=tail)
-    return Mention(*best[2]), Mention(*best[3]), len(heads) + len(tails) > 2
+    _, _, first, second = min(candidates)
+    choice = len(heads) + len(tails) > 2
+    return Mention(first, first + len(head)), Mention(second, second + len(tail)), choice
 
 
-def _find(field: str, name: str, sentence: str, tokenized: bool) -> list[tuple[int, int]]:
-    """Where a string stands as whole words."""
+def _find(field: str, name: str, sentence: str, tokenized: bool) -> list[int]:
+    """Where a string begins, as whole words."""
     if not name.strip():
         raise DataError(field, "is empty", "name the entity")
-    places, position = [], sentence.find(name)
+    # In tokenized text a blank on either side says that the words are whole.
+    text, wanted = (f" {sentence} ", f" {name} ") if tokenized else (sentence, name)
+    places, position = [], text.find(wanted)
     while position >= 0:
-        end = position + len(name)
-        # A word may not go on beyond the match: "Roe" is not found in "Roeburn".
-        if not _glued(sentence[position - 1 : position], name[0], tokenized) and not _glued(
-            sentence[end : end + 1], name[-1], tokenized
-        ):
-            places.append((position, end))
-        position = sentence.find(name, position + 1)
+        if tokenized or not _part_of_a_word(sentence, position, position + len(name)):
+            places.append(position)
+        position = text.find(wanted, position + 1)
     if not places:
         raise DataError(field, "does not stand in the sentence", "write it as the sentence does", got=name)
     return places
 
 
-def _glued(beside: str, edge: str, tokenized: bool) -> bool:
-    return beside not in ("", " ") if tokenized else beside.isalnum() and edge.isalnum()
+def _part_of_a_word(sentence: str, start: int, end: int) -> bool:
+    """Whether a letter or digit goes on beyond either end: "Roe" is a part in "Roeburn", and "Bo" in "Rambo"."""
+    left, right = sentence[start - 1 : start + 1], sentence[end - 1 : end + 1]
+    return (len(left) == 2 and left.isalnum()) or (len(right) == 2 and right.isalnum())
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: bytes) -> Any:
     """JSON, read strictly; never evaluated.
 
     Raises:
         DataError: The text is not UTF-8 or not JSON.
     """
     try:
-        return json.loads(text if isinstance(text, str) else text.decode("utf-8-sig"))
+        return json.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise DataError(None, "is not UTF-8", "save the file as UTF-8", got=f"byte {error.start}") from None
     except RecursionError:

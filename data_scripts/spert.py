@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from .builder import RelationBuilder, RelationConfig
 from .files import read_json
-from .schema import DataError, Instance, Mention, Tokens, get
+from .schema import DataError, Instance, Mention, Tokens, get, labels_by_pair
 
 
 @dataclass
@@ -32,10 +32,7 @@ class SpERT(RelationBuilder):
     def _rows(self, source: Path) -> Iterator[tuple[int, Any]]:
         for number, row in enumerate(read_json(source, list), 1):
             try:
-                pairs: dict[tuple[int, int], list[str]] = {}
-                for relation in get(row, "relations", list):
-                    pair = get(relation, "head", int), get(relation, "tail", int)
-                    pairs.setdefault(pair, []).append(get(relation, "type", str))
+                pairs = labels_by_pair(get(row, "relations", list), "head", "tail", "type")
             except DataError as error:
                 yield number, error
                 continue

@@ -18,8 +18,9 @@ class SiamUREConfig(PreTrainedConfig):
         entity_types (`list[str]`): Types that have markers of their own, in the order of their token ids.
         first_marker_id (`int`): Token id of `<e1>`. Four untyped markers start here, then come four a type.
         pooling (`str`, defaults to `"marker"`): What h is made of. `"marker"`: the states at the two start markers
-            (Eq. 3). `"mention"`: the mean state of each mention's tokens. `"mention_context"`: both of these and the
-            mean state of the tokens between the mentions, each L2-normalized.
+            (Eq. 3). `"mention"`: the mean state of each mention's tokens. `"marker_context"`, `"mention_context"`: the
+            same and the mean state of the tokens between the mentions, each of the three L2-normalized. Start markers
+            know the entity types, mentions the names.
         projection_size (`int`): Width of the projector g; the width of h by default.
         predictor_size (`int`): Width of the predictor's hidden layer; a quarter of `projection_size` by default, as in
             SimSiam.
@@ -27,7 +28,7 @@ class SiamUREConfig(PreTrainedConfig):
             stored in the model.
 
     Raises:
-        ValueError: The encoder's configuration asks for code of its own.
+        ValueError: The encoder's configuration asks for code of its own, or points somewhere else.
 
     ```python
     >>> from modeling_siamure import SiamUREConfig
@@ -47,7 +48,7 @@ class SiamUREConfig(PreTrainedConfig):
     encoder_config: dict | PreTrainedConfig | None = None
     entity_types: list[str] | None = None
     first_marker_id: int | None = None
-    pooling: Literal["marker", "mention", "mention_context"] = "marker"
+    pooling: Literal["marker", "mention", "marker_context", "mention_context"] = "marker"
     projection_size: int | None = None
     predictor_size: int | None = None
     cluster_sizes: list[int] | None = None
@@ -57,10 +58,15 @@ class SiamUREConfig(PreTrainedConfig):
         encoder = encoder.to_dict() if isinstance(encoder, PreTrainedConfig) else encoder or {}
         if {"auto_map", "trust_remote_code"} & encoder.keys():
             raise ValueError("encoder_config asks for code of its own; only encoders of transformers itself are loaded")
+        path = encoder.get("_name_or_path") or encoder.get("name_or_path")
+        if path and isinstance(self.encoder_config, dict):
+            raise ValueError(f"encoder_config points to {path!r}; the weights of an encoder are in its model")
         if self.id2label is None:
             num_labels = kwargs.pop("num_labels", 10)
             self.id2label = {i: f"cluster {i}" for i in range(num_labels)}
             self.label2id = {label: i for i, label in self.id2label.items()}
+        if __package__ == "modeling_siamure":  # which registers its pipeline; a checkpoint's own would ask for trust
+            kwargs.pop("custom_pipelines", None)
         super().__post_init__(**kwargs)
         self.encoder_config._name_or_path = ""  # would leak a folder of the machine that trained the model
         self.entity_types = self.entity_types or []
@@ -70,8 +76,8 @@ class SiamUREConfig(PreTrainedConfig):
 
     @property
     def relation_embedding_size(self) -> int:
-        """Dimension of h: 2d, or 3d with `"mention_context"`, where d is the encoder's hidden size."""
-        return (3 if self.pooling == "mention_context" else 2) * self.encoder_config.hidden_size
+        """Dimension of h: 2d, or 3d with the context, where d is the encoder's hidden size."""
+        return (3 if self.pooling.endswith("context") else 2) * self.encoder_config.hidden_size
 
     @property
     def num_markers(self) -> int:

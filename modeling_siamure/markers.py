@@ -226,6 +226,27 @@ def marker_roles(input_ids: torch.Tensor, first_marker_id: int, num_markers: int
     return role.unsqueeze(1) == torch.arange(4, device=role.device).view(1, 4, 1)
 
 
+def relation_spans(is_role: torch.Tensor) -> torch.Tensor:
+    """Which tokens make up head mention, tail mention and the text between the two: `(batch_size, 3, length)`.
+
+    Markers belong to none of them; where a marker occurs more than once, the first counts. Touching, nested and
+    overlapping mentions have nothing between them.
+
+    Args:
+        is_role: From `marker_roles`.
+    """
+    first = is_role.int().argmax(dim=-1)  # (batch, 4)
+    starts, ends = first[:, [HEAD_START, TAIL_START]], first[:, [HEAD_END, TAIL_END]]
+    # Between the mentions: from the end that comes first to the start that comes last.
+    starts, ends = (
+        torch.cat([starts, ends.amin(dim=1, keepdim=True)], dim=1),
+        torch.cat([ends, starts.amax(dim=1, keepdim=True)], dim=1),
+    )
+    position = torch.arange(is_role.shape[-1], device=is_role.device)
+    inside = (position > starts.unsqueeze(-1)) & (position < ends.unsqueeze(-1))
+    return inside & ~is_role.any(dim=1, keepdim=True)
+
+
 def check_marked(is_role: torch.Tensor):
     """Raises a `ValueError` that names the first row in which `marker_roles` found no marker of some role."""
     missing = ~is_role.any(dim=-1)

@@ -1,21 +1,43 @@
-"""Fills the model card of a trained model."""
+"""Fills the model card of a trained model, and the evaluation results that a hub shows beside it."""
 
+import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from huggingface_hub import ModelCard, ModelCardData
+import yaml
+from huggingface_hub import EvalResult, EvalResultEntry, ModelCard, ModelCardData, eval_result_entries_to_yaml
 
-from .markers import HEAD_END, HEAD_START, TAIL_END, TAIL_START, marker
+from .markers import HEAD_END, HEAD_START, MARKER, TAIL_END, TAIL_START, marker
 
 if TYPE_CHECKING:
+    from .naming import DescribedCluster
     from .trainer import SiamURETrainer
 
+TEMPLATE = Path(__file__).with_name("model_card.md")
+EVAL_RESULTS_FILE = Path(".eval_results", "siamure.yaml")
 SCORES = {"B3 F1": "b3_f1", "V F1": "v_measure_f1", "ARI": "ari"}
 RECIPE = (
     *("learning_rate", "head_learning_rate", "num_train_epochs", "warmup_epochs", "per_device_train_batch_size"),
     *("optim", "lr_scheduler_type", "clustering_loss", "clustering_weight", "entropy_weight", "num_neighbors"),
     *("neighbors_per_anchor", "max_length", "bf16", "seed"),
 )
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&~$])")
+
+
+def read_template(path: Path = TEMPLATE) -> str:
+    """The card template.
+
+    Raises:
+        ValueError: It has no front matter, without which a hub knows nothing of the model.
+    """
+    text = path.read_text(encoding="utf-8")
+    if not re.match(r"---\n\{\{ *card_data *\}\}\n---\n", text):
+        raise ValueError(
+            f"{path.name} has no front matter: its first lines have to be ---, {{{{ card_data }}}} and ---"
+        )
+    return text
 
 
 def results_table(results: dict[str, float], num_clusters: int) -> str:
@@ -34,31 +56,112 @@ def results_table(results: dict[str, float], num_clusters: int) -> str:
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
+def cluster_table(clusters: Sequence["DescribedCluster"]) -> str:
+    """The clusters as a Markdown table, the largest first; empty without clusters."""
+    if not clusters:
+        return ""
+    lines = ["| cluster | sentences | examples (<b>head</b>, <i>tail</i>) |", "|---|---:|---|"]
+    for cluster in sorted(clusters, key=lambda cluster: -cluster.size):
+        examples = "<br>".join(_in_markdown(text) for text in cluster.examples)
+        lines.append(f"| {_MARKDOWN.sub(_escaped, cluster.name)} | {cluster.size} | {examples} |")
+    return "\n".join(lines)
+
+
+def _in_markdown(text: str) -> str:
+    """A marked sentence for one cell of a table: head bold, tail italic, all else literal.
+
+    >>> _in_markdown("<e1:PER> Ada </e1:PER> | met <e2> B*b </e2>.")
+    '<b>Ada</b> &#124; met <i>B&#42;b</i>.'
+    """
+    pieces, done = [], 0
+    for match in MARKER.finditer(text):
+        tag = f"<{match['close']}{'bi'[int(match['entity']) - 1]}>"
+        piece = _MARKDOWN.sub(_escaped, text[done : match.start()])
+        pieces += [piece.removesuffix(" ") if match["close"] else piece, tag]
+        done = match.end() + (not match["close"] and text[match.end() :].startswith(" "))
+    return " ".join("".join([*pieces, _MARKDOWN.sub(_escaped, text[done:])]).split())
+
+
+def _escaped(match: re.Match) -> str:
+    return f"&#{ord(match[0])};"
+
+
 def write_model_card(
-    path: Path, template: Path, trainer: "SiamURETrainer", results: dict[str, float], table: str
+    trainer: "SiamURETrainer",
+    model_name: str,
+    results: dict[str, float],
+    dataset: str | None = None,
+    finetuned_from: str | None = None,
+    **card_data,
 ) -> None:
-    """Writes the card of the trainer's model.
+    """Writes `README.md` and, where there are scores, `.eval_results/siamure.yaml` into the trainer's output folder.
 
     Args:
-        path: Where to write it: the `README.md` of the model folder.
-        template: A card with front matter; Jinja fields name what is filled in.
         trainer: After training.
-        results: Its metrics.
-        table: The scores as a Markdown table; empty where there were no gold relations.
+        model_name: The title.
+        results: The metrics: `eval_...` of the trained model, `untrained_...` and `type_pair_...` to compare with.
+        dataset: What the model was trained on.
+        finetuned_from: The encoder that training began with: a hub name or a folder.
+        card_data: Further front matter, such as `license`, `language` and `tags`.
+
+    Raises:
+        ValueError: The template has no front matter.
     """
     config, args = trainer.model.config, trainer.args
     type_name = config.entity_types[0] if config.entity_types else None
     head, head_end, tail, tail_end = (marker(role, type_name) for role in (HEAD_START, HEAD_END, TAIL_START, TAIL_END))
-    settings = [("encoder layers", config.encoder_config.num_hidden_layers), ("pooling", config.pooling)]
+    is_local = finetuned_from is not None and (os.path.exists(finetuned_from) or ":" in finetuned_from)
+    settings = [("encoder", Path(finetuned_from).name if is_local else finetuned_from)] if finetuned_from else []
+    settings += [("encoder layers", config.encoder_config.num_hidden_layers), ("pooling", config.pooling)]
     settings += [(name, getattr(args, name)) for name in RECIPE]
+    scores = {name: round(results[f"eval_{key}"], 4) for name, key in SCORES.items() if f"eval_{key}" in results}
+    data_name = dataset or "your rows"
     card = ModelCard.from_template(
-        ModelCardData(library_name="transformers", license="apache-2.0", tags=["relation-extraction", "siamure"]),
-        template_path=str(template),
-        model_name=Path(args.output_dir).name,
+        ModelCardData(
+            library_name="transformers",
+            base_model=None if is_local else finetuned_from,
+            model_name=model_name,
+            eval_results=[
+                EvalResult(
+                    task_type="relation-extraction",
+                    task_name="Unsupervised relation extraction",
+                    dataset_type=data_name,
+                    dataset_name=data_name,
+                    metric_type=SCORES[name],
+                    metric_name=name,
+                    metric_value=score,
+                )
+                for name, score in scores.items()
+            ]
+            or None,
+            **{**card_data, "tags": sorted({"relation-extraction", "siamure", *(card_data.get("tags") or [])})},
+        ),
+        template_str=read_template(),
+        model_name=model_name,
+        model_id=trainer.hub_model_id or model_name,
         num_clusters=config.num_labels,
         example=f"{head} Ada Roe {head_end} knows {tail} Bo Lund {tail_end} .",
         entity_types=", ".join(f"`{name}`" for name in config.entity_types),
-        results=table or "The data had no gold relations, so nothing was scored.",
+        results=results_table(results, config.num_labels) or "The data had no gold relations, so nothing was scored.",
+        clusters=cluster_table(trainer.clusters),
+        data=f"Data: {data_name}, {len(trainer.train_dataset)} sentences to train on, whose relations (if it has any) "
+        "were not read.",
         recipe="\n".join(["| setting | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in settings)]),
     )
-    path.write_text(str(card), encoding="utf-8")
+    output = Path(args.output_dir)
+    _write(output / "README.md", str(card))
+    if scores:
+        entries = [
+            EvalResultEntry(
+                dataset_id=data_name, task_id=SCORES[name], value=score, notes=f"{name} of k-means clusters"
+            )
+            for name, score in scores.items()
+        ]
+        (output / EVAL_RESULTS_FILE).parent.mkdir(exist_ok=True)
+        _write(output / EVAL_RESULTS_FILE, yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False))
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

@@ -1,24 +1,28 @@
 """The SiamURE model: encoder f, relation embedding h, projector g, predictor d and cluster head Phi."""
 
+import os
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput, can_return_tuple
 
 from .configuration_siamure import SiamUREConfig
 from .markers import (
-    HEAD_END,
     HEAD_START,
-    TAIL_END,
     TAIL_START,
     check_marked,
     extend_tokenizer,
     initialize_marker_embeddings,
     marker_roles,
+    relation_spans,
 )
+
+# Which of head mention, tail mention and the text between them are averaged.
+POOLED_SPANS = {"marker": [], "marker_context": [2], "mention": [0, 1], "mention_context": [0, 1, 2]}
 
 
 @dataclass
@@ -74,6 +78,16 @@ class SiamUREPreTrainedModel(PreTrainedModel):
     _supports_flex_attn = True
     _supports_attention_backend = True
     _keep_in_fp32_modules_strict = ["cluster_centroids"]  # noqa: RUF012
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *model_args, **kwargs):
+        try:
+            return super().from_pretrained(pretrained_model_name_or_path, *model_args, **kwargs)
+        except SafetensorError as error:
+            raise ValueError(
+                f"the weights of {pretrained_model_name_or_path} are damaged ({error}); copy them again, or download "
+                "them with force_download=True"
+            ) from error
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module):
@@ -169,6 +183,15 @@ class SiamUREModel(SiamUREPreTrainedModel):
         config.pad_token_id = tokenizer.pad_token_id
         return model
 
+    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
+        """Saves weights and configuration, and the code that loads the model and its pipeline elsewhere."""
+        # Imported here: transformers copies, and later fetches, what this file imports, wherever the import stands.
+        from .pipeline import RelationDiscoveryPipeline
+
+        implementation = f"pipeline.{RelationDiscoveryPipeline.__name__}"
+        self.config.custom_pipelines = {"relation-discovery": {"impl": implementation, "pt": ["AutoModel"]}}
+        super().save_pretrained(save_directory, **kwargs)
+
     @can_return_tuple
     def forward(
         self, input_ids: torch.LongTensor, attention_mask: torch.Tensor | None = None, **kwargs
@@ -202,25 +225,20 @@ class SiamUREModel(SiamUREPreTrainedModel):
         is_role = marker_roles(input_ids, self.config.first_marker_id, self.config.num_markers)
         if not torch.compiler.is_compiling():
             check_marked(is_role)
-        first = is_role.int().argmax(dim=-1)  # (batch, 4): where each marker stands first
-
-        if self.config.pooling == "marker":
-            rows = torch.arange(len(states), device=states.device)
-            return torch.cat([states[rows, first[:, HEAD_START]], states[rows, first[:, TAIL_START]]], dim=-1)
-
-        ends = torch.stack([first[:, HEAD_END], first[:, TAIL_END]], dim=1)
-        starts = torch.stack([first[:, HEAD_START], first[:, TAIL_START]], dim=1)
-        if self.config.pooling == "mention_context":  # from the end that comes first to the start that comes last
-            starts = torch.cat([starts, ends.amin(dim=1, keepdim=True)], dim=1)
-            ends = torch.cat([ends, first[:, [HEAD_START, TAIL_START]].amax(dim=1, keepdim=True)], dim=1)
-        position = torch.arange(input_ids.shape[1], device=input_ids.device)
-        inside = (position > starts.unsqueeze(-1)) & (position < ends.unsqueeze(-1))
-        inside = (inside & ~is_role.any(dim=1, keepdim=True)).to(states.dtype)  # (batch, parts, length)
-        # Touching or nested mentions have no tokens between them: that part stays zero.
-        means = inside @ states / inside.sum(dim=-1, keepdim=True).clamp(min=1)
-        if self.config.pooling == "mention_context":
-            means = F.normalize(means, dim=-1)
-        return means.flatten(1)
+        parts = []
+        if self.config.pooling.startswith("marker"):
+            # states.shape: len would fix the batch size of an export
+            rows = torch.arange(states.shape[0], device=states.device).unsqueeze(1)
+            first = is_role[:, [HEAD_START, TAIL_START]].int().argmax(dim=-1)  # where each start marker stands first
+            parts.append(states[rows, first])
+        if spans := POOLED_SPANS[self.config.pooling]:
+            inside = relation_spans(is_role)[:, spans].to(states.dtype)
+            # Touching or nested mentions have no tokens between them: that part stays zero.
+            parts.append(inside @ states / inside.sum(dim=-1, keepdim=True).clamp(min=1))
+        pooled = torch.cat(parts, dim=1)  # (batch, parts, hidden_size)
+        if self.config.pooling.endswith("context"):
+            pooled = F.normalize(pooled, dim=-1)
+        return pooled.flatten(1)
 
 
 __all__ = ["SiamUREModel", "SiamUREModelOutput", "SiamUREPreTrainedModel"]

@@ -19,7 +19,9 @@ from .data_collator import AnchorDataset, LengthBucketBatchSampler, RelationColl
 from .distributed import SumOverProcesses, gather_rows, on_main
 from .evaluation import Embeddings, diagnose, embed
 from .losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
+from .model_card import write_model_card
 from .modeling_siamure import SiamUREModel
+from .naming import DescribedCluster, describe_clusters
 from .neighbors import nearest_neighbors, neighbor_accuracy, neighbor_overlap, shard_rows
 from .training_args import SiamURETrainingArguments
 
@@ -112,6 +114,7 @@ class SiamURETrainer(ResumableTrainer):
             **kwargs,
         )
         self.neighbors: np.ndarray | None = None  # (rows, K), since the joint phase began
+        self.clusters: list[DescribedCluster] = []  # what is stored in the model, since fit_clusters
         self._mined_epoch = -1
         self.add_callback(PhaseCallback(self))
         if self.train_dataset is not None:
@@ -346,10 +349,15 @@ class SiamURETrainer(ResumableTrainer):
         return on_main(lambda: self._fit_kmeans(embeddings))
 
     def fit_clusters(self) -> Clusters:
-        """Stores k-means centroids of the training set's h, and the cluster sizes, in the model."""
-        clusters = self._kmeans(self.embed(self.train_dataset, relation_only=True).relation)
+        """Stores k-means centroids of the training set's h, the cluster sizes and names in the model."""
+        embeddings = self.embed(self.train_dataset, relation_only=True).relation
+        clusters = self._kmeans(embeddings)
+        self.clusters = on_main(lambda: describe_clusters(self.train_dataset["text"], embeddings, clusters))
+        config = self.model.config
+        config.cluster_sizes = clusters.sizes
+        config.id2label = {label: cluster.name for label, cluster in enumerate(self.clusters)}
+        config.label2id = {name: label for label, name in config.id2label.items()}
         self.model.cluster_centroids.copy_(torch.from_numpy(clusters.centroids))
-        self.model.config.cluster_sizes = clusters.sizes
         return clusters
 
     def evaluate(
@@ -398,6 +406,27 @@ class SiamURETrainer(ResumableTrainer):
             return {}
         known = np.array([label is not None for label in labels])
         return self.compute_metrics(EvalPrediction(predictions=clusters[known], label_ids=labels[known]))
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # What others get to see
+
+    def create_model_card(self, model_name: str | None = None, results: dict[str, float] | None = None, **kwargs):
+        """Writes the card of the model; called by `push_to_hub`, which hands its arguments on.
+
+        Args:
+            model_name: Its title; the name of the output folder by default.
+            results: Metrics; those that were logged, by default.
+            kwargs: `dataset`, `finetuned_from` and front matter, as of `write_model_card`.
+        """
+        if self.is_world_process_zero():
+            if results is None:
+                results = {key: value for entry in self.state.log_history for key, value in entry.items()}
+            write_model_card(self, model_name or Path(self.args.output_dir).name, results, **kwargs)
+
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        super()._save(output_dir, state_dict)
+        if self.args.should_save:  # a pickle that nobody has to load, with the paths of this machine in it
+            Path(output_dir or self.args.output_dir, "training_args.bin").unlink()
 
     # ------------------------------------------------------------------------------------------------------------------
     # Checkpoints: the neighbors of a running epoch travel with them

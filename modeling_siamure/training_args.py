@@ -57,6 +57,9 @@ class SiamURETrainingArguments(TrainingArguments):
     bf16: bool | None = field(
         default=None, metadata={"help": "bfloat16 autocast; where the machine has it natively, by default."}
     )
+    hub_strategy: str = field(
+        default="end", metadata={"help": "When to push to the hub: at the end, when there are clusters; or every_save."}
+    )
 
     def __post_init__(self):
         if self.bf16 is None:

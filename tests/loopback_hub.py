@@ -67,15 +67,17 @@ class Repo:
 class LoopbackHub:
     """Context manager around the server; its repositories can be read and written directly.
 
-    Example:
-        >>> with LoopbackHub() as hub:
-        ...     repo = hub.add_folder("space", "org/name", "metrics/b_cubed")
-        ...     _ = subprocess.run(command, env=hub.environment(fresh_folder))
+    Example::
+
+        with LoopbackHub() as hub:
+            hub.add_folder("space", "org/b_cubed", "metrics/b_cubed")
+            subprocess.run(command, env=hub.environment(fresh_folder))
     """
 
     def __init__(self):
         self.repos: dict[tuple[str, str], Repo] = {}
         self.requests: list[str] = []  # "METHOD /path" of every request, in the order of their arrival
+        self.cut = ""  # answers to paths with this in it break off half-way
         self.large_files: Files = {}  # by the SHA-256 that LFS names them by
         self.lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
@@ -100,7 +102,7 @@ class LoopbackHub:
         """The files at the head of a repository: bytes by path."""
         return self.repos[f"{repo_type}s", repo_id].files
 
-    def environment(self, home: str | Path, token: str = TOKEN) -> dict[str, str]:
+    def environment(self, home: str | Path) -> dict[str, str]:
         """Environment of a process that takes this server for the hub, with its cache under `home`.
 
         The libraries read it when they are imported, so it can't be set inside a running test.
@@ -109,7 +111,7 @@ class LoopbackHub:
             **os.environ,
             "HF_ENDPOINT": self.url,
             "HF_HOME": str(home),
-            "HF_TOKEN": token,
+            "HF_TOKEN": TOKEN,
             "HF_HUB_OFFLINE": "0",
             "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -240,8 +242,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
+        if self.command == "HEAD":
+            return
+        if self.hub.cut and self.hub.cut in self.path:
+            content, self.close_connection = content[: len(content) // 2], True
+        self.wfile.write(content)
 
 
 def _oid(content: bytes) -> str:

@@ -356,13 +356,19 @@ def test_combine(metric, tmp_path):
 
 
 TWO_PROCESSES = """
-import sys, evaluate
+import sys
+import evaluate
 process = int(sys.argv[1])
 metric = evaluate.load(
     sys.argv[2], cache_dir=sys.argv[3], num_process=2, process_id=process, experiment_id="two", timeout=60
 )
 metric.add_batch(predictions=[[3, 3], [3, 7]][process], references=[["x", "x"], ["y", "y"]][process])
 print(metric.compute())
+"""
+
+BARE_NAME = """
+import evaluate
+print(evaluate.load("b_cubed").compute(predictions=[3, 3, 3, 7], references=[0, 0, 1, 1]))
 """
 
 
@@ -382,13 +388,9 @@ def test_two_processes_share_one_result(tmp_path):
     assert [out.strip() for out, _ in outputs] == [str(scores_of(CLUSTERS, CLASSES)), "None"]
 
 
-def test_bare_name_from_the_folder_that_holds_it(tmp_path):
-    program = (
-        "import evaluate; print(evaluate.load('b_cubed').compute(predictions=[3, 3, 3, 7], references=[0, 0, 1, 1]))"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", program], cwd=FOLDER.parent, capture_output=True, text=True, check=True
-    )
+def test_bare_name_from_the_folder_that_holds_it():
+    command = [sys.executable, "-c", BARE_NAME]
+    result = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == str(scores_of(CLUSTERS, CLASSES))
 
 

@@ -22,13 +22,13 @@ print(json.dumps(scores))
 """
 
 
-def run(hub, home, *arguments, token=None):
-    environment = hub.environment(home, token) if token else hub.environment(home)
+def run(hub, home, *arguments, **changes):
+    environment = hub.environment(home) | changes
     return subprocess.run([sys.executable, *arguments], env=environment, cwd=home, capture_output=True, text=True)
 
 
-def publish(hub, home, *arguments, **options):
-    return run(hub, home, METRICS / "publish.py", *arguments, **options)
+def publish(hub, home, *arguments, **changes):
+    return run(hub, home, METRICS / "publish.py", *arguments, **changes)
 
 
 def test_published_space_loads_by_its_bare_name(loopback_hub, tmp_path):
@@ -69,7 +69,7 @@ def test_a_name_that_evaluate_could_not_load_is_refused(loopback_hub, tmp_path, 
 
 
 def test_a_token_without_the_right_to_write(loopback_hub, tmp_path):
-    result = publish(loopback_hub, tmp_path, "someone/b_cubed", "--push", token="hf_reader")
+    result = publish(loopback_hub, tmp_path, "someone/b_cubed", "--push", HF_TOKEN="hf_reader")
     assert result.returncode == 2
     assert result.stderr.startswith("publish.py: someone/b_cubed was not published: ")
     assert "403" in result.stderr and result.stderr.count("\n") == 1
@@ -77,9 +77,8 @@ def test_a_token_without_the_right_to_write(loopback_hub, tmp_path):
 
 
 def test_a_hub_out_of_reach(loopback_hub, tmp_path):
-    environment = {**loopback_hub.environment(tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9"}  # the discard port
-    command = [sys.executable, METRICS / "publish.py", "someone/b_cubed", "--push"]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    discard_port = "http://127.0.0.1:9"
+    result = publish(loopback_hub, tmp_path, "someone/b_cubed", "--push", HF_ENDPOINT=discard_port)
     assert result.returncode == 2
     assert result.stderr.startswith("publish.py: someone/b_cubed was not published: ")
     assert result.stderr.count("\n") == 1

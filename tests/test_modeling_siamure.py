@@ -47,7 +47,7 @@ def parts_by_hand(tokenizer, ids, states):
     return states[head[0]], states[tail[0]], mean(*head), mean(*tail), between
 
 
-@pytest.mark.parametrize("pooling", ["marker", "mention", "mention_context"])
+@pytest.mark.parametrize("pooling", ["marker", "mention", "marker_context", "mention_context"])
 def test_pooling_by_hand(encoder, tokenizer, pooling):
     model = pooled(encoder, tokenizer, pooling)
     batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
@@ -59,6 +59,7 @@ def test_pooling_by_hand(encoder, tokenizer, pooling):
         expected = {
             "marker": [head_start, tail_start],
             "mention": [head, tail],
+            "marker_context": [F.normalize(part, dim=0) for part in (head_start, tail_start, between)],
             "mention_context": [F.normalize(part, dim=0) for part in (head, tail, between)],
         }[pooling]
         torch.testing.assert_close(found, torch.cat(expected), atol=1e-5, rtol=1e-5)
@@ -136,7 +137,7 @@ def test_activation_checkpointing_keeps_the_gradients(model, batch):
     torch.testing.assert_close(*gradients)
 
 
-@pytest.mark.parametrize("pooling", ["marker", "mention_context"])
+@pytest.mark.parametrize("pooling", ["marker", "marker_context"])
 def test_compiles_into_one_graph(encoder, tokenizer, pooling):
     model = pooled(encoder, tokenizer, pooling)
     batch = tokenizer(TEXTS, padding=True, return_tensors="pt")

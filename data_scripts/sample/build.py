@@ -162,12 +162,7 @@ class Distractors:
             return self.rng.choice(remarks)
         if self.rng.random() < 0.25:
             return self.rng.choice(self.patterns["frame"]).format(core=phrasing)
-        unrelated = [
-            (other, known)
-            for other, known in others
-            if not pair(known) & pair(fact) and fact["head_type"] == known["head_type"]
-        ] or [(other, known) for other, known in others if not pair(known) & pair(fact)]
-        other, known = self.rng.choice(unrelated)
+        other, known = self.rng.choice([(other, known) for other, known in others if not pair(known) & pair(fact)])
         clause, _ = fill("{head} " + other.predicate, known)
         return self.rng.choice(self.patterns["clause"]).replace("{core}", phrasing).replace("{clause}", clause)
 

@@ -5,30 +5,35 @@ import json
 import gradio as gr
 from b_cubed import clustering_scores
 
+MISSING = ("", "None", "nan", "<NA>")  # as Python, numpy and pandas print it
+
 INTRODUCTION = """\
 # B3, V-measure and adjusted Rand index
 
 Paste the cluster and the class of every item, one a line, both columns in the same order. A line that is JSON means
-that value (`3` an integer, `"3"` a string, `null` a missing label); any other line means its text.
+that value (`3` an integer, `"3"` a string); a blank line, `null`, `None`, `nan` mean a missing label, which is refused;
+any other line means its text.
 """
 
 TABLE = """\
-|           | F1                  | precision, homogeneity         | recall, completeness            |
+|           | F1, index           | precision, homogeneity         | recall, completeness            |
 | --------- | ------------------- | ------------------------------ | ------------------------------- |
 | B3        | {b3_f1:.6f}         | {b3_precision:.6f}             | {b3_recall:.6f}                 |
 | V-measure | {v_measure_f1:.6f}  | {v_measure_homogeneity:.6f}    | {v_measure_completeness:.6f}    |
 | ARI       | {ari:.6f}           |                                |                                 |
 
-{n_items} items in {n_clusters} clusters and {n_classes} classes.
-"""
+{n_items} items in {n_clusters} clusters and {n_classes} classes"""
 
 
 def read_label(line: str) -> object:
-    """A line as the value that its JSON means, as its text where it is no JSON, as None where it is blank."""
+    """A line as the value that its JSON means or as its text; as None where it is blank or in `MISSING`."""
+    text = line.strip()
+    if text in MISSING:
+        return None
     try:
-        return json.loads(line) if line.strip() else None
-    except json.JSONDecodeError:
-        return line.strip()
+        return json.loads(text)
+    except (ValueError, RecursionError):  # no JSON, an integer too long to convert, or lists too deep
+        return text
 
 
 def read_labels(column: str) -> list[object]:
@@ -43,8 +48,7 @@ def score(predictions: str, references: str, beta: float, ignore_label: str) -> 
         scores = clustering_scores(read_labels(predictions), read_labels(references), beta, ignored)
     except ValueError as error:
         raise gr.Error(str(error), duration=None, print_exception=False) from None
-    dropped = f" {scores['n_ignored']} items were ignored." if ignored is not None else ""
-    return TABLE.format(**scores) + dropped
+    return TABLE.format(**scores) + (f"; items ignored: {scores['n_ignored']}" if ignored is not None else "")
 
 
 with gr.Blocks(title="B3, V-measure, ARI") as demo:
@@ -57,7 +61,9 @@ with gr.Blocks(title="B3, V-measure, ARI") as demo:
         ignore_label = gr.Textbox(label="ignore_label", info="a class to leave out, or empty", elem_id="ignore_label")
     button = gr.Button("Score", variant="primary", elem_id="score")
     result = gr.Markdown(elem_id="result")
-    button.click(score, [predictions, references, beta, ignore_label], result, api_name="score")
+    # Emptied first, so that an error never stands over the numbers of other labels.
+    emptied = button.click(lambda: "", outputs=result, api_visibility="private")
+    emptied.then(score, [predictions, references, beta, ignore_label], result, api_name="score")
 
 if __name__ == "__main__":
     demo.launch()

@@ -89,7 +89,7 @@ def read(name, folder, file, **options):
 
 
 @pytest.mark.parametrize("name", GOOD)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_reader_gives_right_rows_or_one_line(name, tmp_path_factory, data):
     datasets.disable_progress_bars()
@@ -116,7 +116,8 @@ def test_a_reader_gives_right_rows_or_one_line(name, tmp_path_factory, data):
 
 
 def test_every_reader_is_fuzzed():
-    assert {CORPORA[name].builder for name in GOOD} == {corpus.builder for corpus in CORPORA.values()}
+    embedded = CORPORA["sample"].builder  # takes no file
+    assert {CORPORA[name].builder for name in GOOD} == {corpus.builder for corpus in CORPORA.values()} - {embedded}
 
 
 @pytest.mark.parametrize("name", GOOD)

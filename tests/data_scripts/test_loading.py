@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib.resources import files
 
 import datasets
 import pytest
@@ -66,13 +67,13 @@ def test_untyped_markers_leave_the_type_columns(path):
     assert (row["text"], row["head_type"]) == ("<e1> Ada Roe </e1> leads <e2> Acme </e2>.", "PERSON")
 
 
-def test_the_embedded_corpus(tmp_path, monkeypatch):
-    for split in ("train", "validation"):
-        (tmp_path / f"{split}.jsonl").write_text(json.dumps({**ROW, "id": split}) + "\n")
-    monkeypatch.setattr(data_scripts.loading, "_SAMPLE", tmp_path)
+def test_the_embedded_corpus():
     sample = load_relation_dataset("sample")
-    assert {split: rows["id"] for split, rows in sample.items()} == {"train": ["train"], "validation": ["validation"]}
+    assert list(sample) == ["train", "validation"]
     assert sample["train"].features == FEATURES
+    for split, rows in sample.items():
+        source = [json.loads(line) for line in files("data_scripts.sample").joinpath(f"{split}.jsonl").open("rb")]
+        assert rows.remove_columns("text").to_list() == source
 
 
 @pytest.mark.parametrize(

@@ -47,17 +47,18 @@ def test_describe_counts(path, capsys):
         assert line in text.splitlines() or line in text.split(". `text`")[0]
 
 
-def test_prepare_writes_what_load_dataset_reads(path, tmp_path):
+def prepare_and_push(path, target, environment):
+    files = [f"{split}={path}" for split in ("train", "test")]
+    options = ["--data_files", *files, "--on_error", "skip", "--output_dir", target, "--push_to_hub", "oz/salt"]
+    command = [sys.executable, "-m", "data_scripts", "prepare", "table", *options]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+def test_prepared_and_pushed_it_is_read_by_plain_load_dataset(path, tmp_path, loopback_hub):
     pytest.importorskip("matplotlib")
-    target = tmp_path / "out"
-    arguments = ["prepare", "table", "--data_files", f"train={path}", f"test={path}", "--on_error", "skip"]
-    done = subprocess.run(
-        [sys.executable, "-m", "data_scripts", *arguments, "--output_dir", str(target)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == f"{target}: train 4, test 4\n"
+    target, environment = tmp_path / "out", loopback_hub.environment(tmp_path / "home")
+    done = prepare_and_push(path, target, environment)
+    assert (done.returncode, done.stdout) == (0, f"{target}: train 4, test 4\n"), done.stderr
     assert "table, train: bad rows skipped: 1" in done.stderr
     dataset = datasets.load_dataset(str(target))
     assert dataset.num_rows == {"train": 4, "test": 4}
@@ -66,6 +67,21 @@ def test_prepare_writes_what_load_dataset_reads(path, tmp_path):
     assert (target / "relations.png").read_bytes().startswith(b"\x89PNG")
     assert "![Rows a relation](relations.png)" in (target / "README.md").read_text()
     assert not (tmp_path / "out.incomplete").exists()
+
+    pushed = loopback_hub.files("dataset", "oz/salt")
+    assert loopback_hub.repos["datasets", "oz/salt"].private
+    for name in ("README.md", "relations.png", "data/train.parquet", "data/test.parquet"):
+        assert pushed[name] == (target / name).read_bytes()
+    code = "import datasets; print(*datasets.load_dataset('oz/salt', split='test')['relation'])"
+    loaded = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert loaded.stdout == "a|b $leaves $leaves None\n", loaded.stderr
+
+
+def test_a_refused_push_is_one_line(path, tmp_path, loopback_hub):
+    environment = loopback_hub.environment(tmp_path / "home") | {"HF_TOKEN": "hf_wrong"}
+    done = prepare_and_push(path, tmp_path / "out", environment)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: ") and "Traceback" not in done.stderr
 
 
 def test_nothing_half_written_stays(path, tmp_path, monkeypatch):
@@ -78,19 +94,6 @@ def test_nothing_half_written_stays(path, tmp_path, monkeypatch):
         main([*arguments, "--output_dir", str(tmp_path / "out")])
     assert caught.value.code == 2
     assert [found.name for found in tmp_path.iterdir()] == ["rows.jsonl"]
-
-
-def test_push_uploads_the_folder_as_private(path, tmp_path, monkeypatch):
-    calls = []
-    monkeypatch.setattr("data_scripts.__main__.HfApi.create_repo", lambda self, *a, **k: calls.append((a, k)))
-    monkeypatch.setattr("data_scripts.__main__.HfApi.upload_folder", lambda self, *a, **k: calls.append((a, k)))
-    target = tmp_path / "out"
-    arguments = ["--on_error", "skip", "--output_dir", str(target), "--push_to_hub", "oz/salt"]
-    main(["prepare", "table", "--data_files", f"train={path}", *arguments])
-    assert calls == [
-        (("oz/salt",), {"repo_type": "dataset", "private": True, "exist_ok": True}),
-        ((), {"repo_id": "oz/salt", "repo_type": "dataset", "folder_path": target}),
-    ]
 
 
 def test_without_a_command_the_corpora_are_listed(capsys):

@@ -126,7 +126,7 @@ def test_strings_are_found_apart_and_nearest(tmp_path, sentence, head, tail, spa
         ({**CHARACTERS, "tail_start": "x"}, "field tail_start: is not a whole number"),
         ({**CHARACTERS, "tail_start": True}, "field tail_start: is not a whole number"),
         ({**CHARACTERS, "tail_start": None}, "field tail_start: is missing"),
-        ({**CHARACTERS, "sentence": "Ada Roe leads     ."}, "does not hold a mention"),
+        ({**CHARACTERS, "sentence": "Ada Roe leads     ."}, "has a mention that is blank or outside the sentence"),
         ({**CHARACTERS, "relation": ["leads"]}, "field relation: is not a string"),
         ({**CHARACTERS, "sentence": 5}, "field sentence: is not a string"),
         ({**CHARACTERS, "relation": "\ud800"}, "field relation: is not valid UTF-8"),

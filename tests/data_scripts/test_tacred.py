@@ -121,6 +121,14 @@ def test_a_patch_that_does_not_fit(folder, tmp_path, content, said):
     assert said in str(caught.value)
 
 
+def test_no_split_stays_unpatched_unseen(folder, tmp_path):
+    (tmp_path / "patch").mkdir()
+    (tmp_path / "patch" / "dev_patch.json").write_text(json.dumps([{"id": "d1", "relation": "org:members"}]))
+    files = {"evaluation": str(folder / "dev.json")}
+    with pytest.raises(FileNotFoundError, match="no tacrev patch of the split evaluation"):
+        load_relation_dataset("tacred", data_files=files, tacrev=str(tmp_path / "patch"))
+
+
 def test_one_patch_at_a_time(folder):
     with pytest.raises(ValueError, match="choose one"):
         load_relation_dataset("tacred", data_dir=str(folder), tacrev="a", retacred="b")

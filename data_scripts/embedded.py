@@ -1,0 +1,22 @@
+"""The embedded corpus, `sample/`: sentences of this project's own, so that a demonstration needs no download."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .table import Table, TableConfig
+
+_FOLDER = Path(__file__).parent / "sample"
+
+
+@dataclass
+class EmbeddedConfig(TableConfig):
+    def sources(self) -> dict[str, list[Path]]:
+        """The two files that come with the package."""
+        return {split: [_FOLDER / f"{split}.jsonl"] for split in ("train", "validation")}
+
+
+class Embedded(Table):
+    """JSON lines in the schema, typed, with the splits train and validation."""
+
+    BUILDER_CONFIG_CLASS = EmbeddedConfig
+    LICENSE = "Apache-2.0, as this package."

@@ -1,0 +1,147 @@
+"""The "relation-discovery" pipeline: which of the stored clusters a marked sentence belongs to.
+
+This file travels with every saved model, so that `pipeline` finds it where the package is not installed.
+"""
+
+from collections.abc import Iterator
+from types import GeneratorType
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch.utils.data import Dataset
+from transformers import Pipeline
+from transformers.utils import logging
+
+from .markers import encode_marked, insert_markers, read_markers
+
+logger = logging.get_logger(__name__)
+
+
+class RelationDiscoveryPipeline(Pipeline):
+    """Sorts sentences into the clusters that a [`SiamUREModel`] found in its training set.
+
+    The cluster is that of the nearest stored centroid of L2-normalized h, as in the report of the training. Scores are
+    the softmax of -s/2 |h - mu_c|^2 over the clusters, where s = 2 C / (total variance of h in the training set), so
+    that they do not depend on the scale of h: how clear the choice is, not how probable a relation.
+
+    Args:
+        top_k (`int`, *optional*): How many clusters to return, best first, as a list; all with `None`. The best one
+            alone, not in a list, by default.
+        return_embedding (`bool`, defaults to `False`): Whether to add h, as the model gives it.
+        max_length (`int`, *optional*): Longest sentence in tokens; mentions are never cut. What the tokenizer and the
+            encoder allow, by default.
+        kwargs: Further arguments of [`~transformers.Pipeline`], such as `batch_size` and `device`.
+
+    Raises:
+        ValueError: The model holds no clusters.
+
+    ```python
+    ask = pipeline("relation-discovery", model="ORG/siamure-tacred", trust_remote_code=True)
+    ask("<e1:PERSON> Ada Roe </e1:PERSON> leads <e2:ORGANIZATION> Acme </e2:ORGANIZATION> .")
+    # {'label': 'PERSON→ORGANIZATION · leads, head', 'score': 0.93, 'cluster': 4}
+    ```
+    """
+
+    _load_tokenizer = True
+    _load_processor = False
+    _load_image_processor = False
+    _load_video_processor = False
+    _load_feature_extractor = False
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if not self.model.config.cluster_sizes:
+            raise ValueError(
+                "the model holds no clusters to choose from; SiamURETrainer stores them at the end of a training, or "
+                "by fit_clusters()"
+            )
+
+    def _sanitize_parameters(self, **parameters) -> tuple[dict, dict, dict]:
+        step = {"max_length": 0, "top_k": 2, "return_embedding": 2}
+        steps: tuple[dict, dict, dict] = ({}, {}, {})
+        for name, value in parameters.items():
+            if name not in step:
+                raise TypeError(f"the relation-discovery pipeline takes no {name!r}; it takes {', '.join(step)}")
+            if name == "top_k" and value is not None and value < 1:
+                raise ValueError(f"top_k={value}: it must be 1 or more, or None for all clusters")
+            steps[step[name]][name] = value
+        return steps
+
+    def __call__(self, inputs, **kwargs) -> dict[str, Any] | list | Iterator:
+        """Sorts sentences into clusters.
+
+        Args:
+            inputs: A sentence with typed markers; or a dictionary `{"text", "head", "tail"}` with
+                `{"start", "end", "type"}` as head and tail: characters of `text`, end exclusive, and an entity type
+                that may be missing; or a list, generator or dataset of either. Rows of the instance schema, whose
+                `text` is marked already, are fine too.
+            kwargs: `top_k`, `return_embedding`, `max_length` as above, for this call; `batch_size`.
+
+        Returns:
+            `{"label", "score", "cluster"}` and, on demand, `"embedding"`; a list of these for a list; an iterator,
+            which works as it is asked, for generators and datasets. With `top_k`, a list of them each.
+
+        Raises:
+            ValueError: A marker is missing or doubled, a span does not hold a mention, or the mentions are too long.
+        """
+        if isinstance(inputs, list) and not inputs:
+            return []
+        if not isinstance(inputs, str | dict | list | GeneratorType | Dataset):
+            inputs = (row for row in inputs)  # a `datasets` dataset, for one
+        return super().__call__(inputs, **kwargs)
+
+    def preprocess(self, row: str | dict, max_length: int | None = None) -> dict[str, torch.Tensor]:
+        text = _marked(row)
+        if max_length is None:
+            max_length = min(self.tokenizer.model_max_length, self.model.config.encoder_config.max_position_embeddings)
+        encoded = encode_marked(self.tokenizer, [text], max_length)
+        for entity_type in encoded.unknown_types:
+            logger.warning_once(f"the model has no markers for {entity_type!r}; it gets the untyped ones")
+        input_ids = torch.tensor(encoded.input_ids)
+        return {"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)}
+
+    def _forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        embedding = self.model(**batch).relation_embedding.float()
+        centroids = self.model.cluster_centroids.to(embedding.device)
+        sizes = torch.tensor(self.model.config.cluster_sizes, dtype=torch.float32, device=embedding.device)
+        # Normalized rows have length 1, so their variance is 1 - |mean|^2; and the centroids have the same mean.
+        scale = 2 * len(centroids) / (1 - (sizes / sizes.sum() @ centroids).square().sum())
+        # -1/2 |h - mu|^2 without -1/2 |h|^2, which is the same for all clusters.
+        nearness = F.normalize(embedding, dim=-1) @ centroids.T - centroids.square().sum(dim=-1) / 2
+        return {"embedding": embedding, "scores": (scale * nearness).softmax(dim=-1)}
+
+    def postprocess(
+        self, outputs: dict[str, torch.Tensor], top_k: int | None = 0, return_embedding: bool = False
+    ) -> dict[str, Any] | list[dict[str, Any]]:
+        scores = outputs["scores"][0]
+        count = len(scores) if top_k is None else min(max(top_k, 1), len(scores))
+        answers = [
+            {"label": self.model.config.id2label[cluster], "score": score, "cluster": cluster}
+            for score, cluster in zip(*(values.tolist() for values in scores.topk(count)), strict=True)
+        ]
+        if return_embedding:
+            answers = [{**answer, "embedding": outputs["embedding"][0].tolist()} for answer in answers]
+        return answers[0] if top_k == 0 else answers  # 0: it was not asked for
+
+
+def _marked(row: str | dict) -> str:
+    """The marked sentence of one input."""
+    if isinstance(row, str):
+        read_markers(row)
+        return row
+    try:
+        head, tail = row["head"], row["tail"]
+        if not isinstance(head, dict):  # the instance schema
+            read_markers(row["text"])
+            return row["text"]
+        spans = [(mention["start"], mention["end"]) for mention in (head, tail)]
+        return insert_markers(row["text"], *spans, head.get("type"), tail.get("type"))
+    except (TypeError, KeyError) as error:
+        raise ValueError(
+            f"{row!r} is neither a marked sentence nor a dictionary {{'text', 'head': {{'start', 'end', 'type'}}, "
+            f"'tail': {{'start', 'end', 'type'}}}} ({type(error).__name__}: {error})"
+        ) from None
+
+
+__all__ = ["RelationDiscoveryPipeline"]

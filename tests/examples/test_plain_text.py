@@ -1,0 +1,51 @@
+"""The example, run as a reader runs it, with a blank pipeline and an entity ruler."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data_scripts import load_relation_dataset
+
+spacy = pytest.importorskip("spacy")
+EXAMPLE = Path(__file__).parents[2] / "examples" / "plain_text.py"
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory):
+    nlp = spacy.blank("en")
+    ruler = nlp.add_pipe("entity_ruler")
+    names = {"PERSON": ["Mira Oz", "Bo"], "ORG": ["Salt Works"], "GPE": ["Lund"]}
+    ruler.add_patterns([{"label": label, "pattern": name} for label, found in names.items() for name in found])
+    folder = tmp_path_factory.mktemp("pipeline")
+    nlp.to_disk(folder)
+    return folder
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, EXAMPLE, *map(str, arguments)], capture_output=True, text=True)
+
+
+def test_pairs_are_read_by_the_reader_of_json_lines(pipeline, tmp_path):
+    (tmp_path / "notes.txt").write_text(
+        "It rained. Mira Oz runs Salt Works in Lund.\n\nBo left. Café Bo hired Mira Oz!\n", encoding="utf-8"
+    )
+    done = run(tmp_path / "notes.txt", tmp_path / "pairs.jsonl", "--model", pipeline)
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'pairs.jsonl'}: 4 pairs from 2 paragraphs\n"), (
+        done.stderr
+    )
+    rows = load_relation_dataset("jsonlines", data_files={"train": str(tmp_path / "pairs.jsonl")})["train"]
+    assert rows["text"] == [
+        "<e1:PERSON> Mira Oz </e1:PERSON> runs <e2:ORG> Salt Works </e2:ORG> in Lund.",
+        "<e1:PERSON> Mira Oz </e1:PERSON> runs Salt Works in <e2:GPE> Lund </e2:GPE>.",
+        "Mira Oz runs <e1:ORG> Salt Works </e1:ORG> in <e2:GPE> Lund </e2:GPE>.",
+        "Café <e1:PERSON> Bo </e1:PERSON> hired <e2:PERSON> Mira Oz </e2:PERSON>!",
+    ]
+
+
+def test_a_missing_pipeline_is_one_line(tmp_path):
+    (tmp_path / "notes.txt").write_text("Bo left.")
+    done = run(tmp_path / "notes.txt", tmp_path / "pairs.jsonl", "--model", tmp_path / "none")
+    assert done.returncode == 2 and "none" in done.stderr.splitlines()[-1]
+    assert not list(tmp_path.glob("pairs*"))

@@ -1,0 +1,199 @@
+"""Models on a hub: what loads where, with and without the package, and what refuses to."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from modeling_siamure import RelationDiscoveryPipeline, SiamUREModel
+
+from .loopback_hub import LoopbackHub
+
+REPOSITORY = Path(__file__).parents[1]
+CODE = {"configuration_siamure.py", "markers.py", "modeling_siamure.py", "pipeline.py"}
+TEXT = "<e1:PERSON> ada bo </e1:PERSON> who later left <e2:FIRM> acme </e2:FIRM> in may"
+SPANS = {
+    "text": "ada bo who later left acme in may",
+    "head": {"start": 0, "end": 6, "type": "PERSON"},
+    "tail": {"start": 22, "end": 26, "type": "FIRM"},
+}
+
+# A machine with nothing but torch and transformers (and accelerate, which device_map asks for).
+STRANGER = """
+import json, sys
+for name in ("modeling_siamure", "data_scripts", "datasets", "sklearn", "evaluate"):
+    sys.modules[name] = None  # importing it fails from here on
+import torch
+from transformers import AutoModel, AutoTokenizer, pipeline
+trust = {"trust_remote_code": True}
+text, spans, folder, first = json.loads(sys.argv[1])
+
+def embedding(model, tokenizer):
+    return model(**tokenizer(text, return_tensors="pt")).relation_embedding[0].float().tolist()
+
+def load(name, **options):
+    return AutoModel.from_pretrained(name, **trust, **options), AutoTokenizer.from_pretrained(name, **trust)
+"""
+ONLINE = """
+found = {}
+try:
+    AutoModel.from_pretrained("siamure-tacred")
+except ValueError as error:
+    found["untrusted"] = str(error)
+    print()  # ends the line of the question that nobody answered
+model, tokenizer = load("siamure-tacred")
+found["module"], found["embedding"] = type(model).__module__, embedding(model, tokenizer)
+found["bfloat16"] = embedding(load("siamure-tacred", dtype=torch.bfloat16)[0], tokenizer)
+half = load("siamure-tacred", dtype=torch.bfloat16)[0]
+found["dtypes"] = [str(half.dtype), str(half.cluster_centroids.dtype)]
+places = {"encoder": "cpu", "projector": "disk", "predictor": "disk", "cluster_head": "cpu", "cluster_centroids": "cpu"}
+mapped = load("siamure-tacred", device_map=places, offload_folder="offloaded")[0]
+found["device_map"] = [mapped.hf_device_map, embedding(mapped, tokenizer)]
+found["revision"] = embedding(load("siamure-tacred", revision=first)[0], tokenizer)
+ask = pipeline("relation-discovery", model="siamure-tacred", **trust)
+found["answers"] = ask([text, spans], batch_size=2)
+found["inferred"] = pipeline(model="siamure-tacred", **trust)(text)
+model.save_pretrained(folder, max_shard_size="20KB")
+tokenizer.save_pretrained(folder)
+print(json.dumps(found))
+"""
+OFFLINE = """
+found = {"embedding": embedding(*load("siamure-tacred")), "saved_again": embedding(*load(folder))}
+found["answers"] = [pipeline("relation-discovery", model=name, **trust)(text) for name in ("siamure-tacred", folder)]
+print(json.dumps(found))
+"""
+AT_HOME = """
+import json, sys
+import modeling_siamure
+from transformers import AutoModel, AutoTokenizer, pipeline
+text = sys.argv[1]
+found = {}
+for trust in (None, True):  # trust changes nothing: the installed code is the one that runs
+    model = AutoModel.from_pretrained("siamure-tacred", trust_remote_code=trust)
+    ask = pipeline("relation-discovery", model="siamure-tacred", trust_remote_code=trust)
+    found[str(trust)] = [type(model).__module__, type(ask).__module__, ask(text)]
+tokenizer = AutoTokenizer.from_pretrained("siamure-tacred")
+found["embedding"] = model(**tokenizer(text, return_tensors="pt")).relation_embedding[0].tolist()
+print(json.dumps(found))
+"""
+
+
+def make_model(encoder: str) -> tuple[SiamUREModel, AutoTokenizer]:
+    """A model with clusters in it, as after a training."""
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    model = SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], pooling="mention_context", num_labels=3)
+    model.cluster_centroids.copy_(torch.nn.functional.normalize(torch.randn(3, 96), dim=-1) / 2)
+    model.config.cluster_sizes = [3, 2, 1]
+    model.config.id2label = {0: "PERSON→FIRM · left, quit", 1: "PERSON→FIRM · founded", 2: "FIRM→FIRM · sued"}
+    return model.eval(), tokenizer
+
+
+def run(code: str, *arguments, environment, cwd) -> dict:
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(
+        command, env=environment, cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def world(encoder, tmp_path_factory):
+    """A hub with the model in its first commit and zeros for its embeddings in the second; a home; a folder to save to.
+
+    The commits are swapped where a test wants the head: `siamure-tacred` at the head is the true model.
+    """
+    folder = tmp_path_factory.mktemp("world")
+    model, tokenizer = make_model(encoder)
+    with torch.no_grad():
+        other = make_model(encoder)[0]
+        other.get_input_embeddings().weight.zero_()
+    other.save_pretrained(folder / "other")
+    tokenizer.save_pretrained(folder / "other")
+    model.save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    with LoopbackHub() as hub:
+        repo = hub.add_folder("model", "siamure-tacred", folder / "other")
+        first = repo.head
+        files = [path for path in (folder / "model").iterdir()]
+        repo.commit({path.name: path.read_bytes() for path in files})
+        (folder / "home").mkdir()
+        arguments = json.dumps([TEXT, SPANS, str(folder / "saved_again"), first])
+        online = run(STRANGER + ONLINE, arguments, environment=hub.environment(folder / "home"), cwd=folder / "home")
+        at_home = run(AT_HOME, TEXT, environment=hub.environment(folder / "other_home"), cwd=REPOSITORY)
+        environment = hub.environment(folder / "home")
+    offline = run(
+        STRANGER + OFFLINE, arguments, environment={**environment, "HF_HUB_OFFLINE": "1"}, cwd=folder / "home"
+    )
+    batch = tokenizer(TEXT, return_tensors="pt")
+    ask = RelationDiscoveryPipeline(model=model, tokenizer=tokenizer)
+    return {
+        **{"online": online, "offline": offline, "at_home": at_home, "folder": folder, "answer": ask(TEXT)},
+        **{"embedding": model(**batch).relation_embedding[0], "other": other(**batch).relation_embedding[0]},
+    }
+
+
+def close(found: list[float], expected: torch.Tensor, tolerance: float = 1e-5) -> None:
+    torch.testing.assert_close(torch.tensor(found), expected, atol=tolerance, rtol=tolerance)
+
+
+def test_the_code_is_in_the_folder(world):
+    names = {path.name for path in (world["folder"] / "model").iterdir()}
+    assert names >= CODE | {"config.json", "model.safetensors", "tokenizer.json"}
+    assert not {name for name in names if name.endswith(".py")} - CODE
+
+
+def test_a_stranger_loads_by_the_bare_name(world):
+    assert world["online"]["module"].startswith("transformers_modules.siamure")
+    close(world["online"]["embedding"], world["embedding"])
+
+
+def test_a_stranger_without_trust_is_told_so(world):
+    assert "trust_remote_code=True" in world["online"]["untrusted"]
+
+
+def test_bfloat16(world):
+    assert world["online"]["dtypes"] == ["torch.bfloat16", "torch.float32"]
+    close(world["online"]["bfloat16"], world["embedding"], tolerance=0.02)
+
+
+def test_device_map(world):
+    device_map, embedding = world["online"]["device_map"]
+    assert device_map["encoder"] == "cpu" and device_map["projector"] == "disk"
+    close(embedding, world["embedding"])
+
+
+def test_a_pinned_commit(world):
+    assert not torch.allclose(world["other"], world["embedding"], atol=1e-2)
+    close(world["online"]["revision"], world["other"])
+
+
+def test_the_pipeline_of_a_stranger(world):
+    answers = [*world["online"]["answers"], world["online"]["inferred"], *world["offline"]["answers"]]
+    for answer in answers:
+        assert answer["label"] == world["answer"]["label"] and answer["cluster"] == world["answer"]["cluster"]
+        assert answer["score"] == pytest.approx(world["answer"]["score"], abs=1e-5)
+
+
+def test_offline_from_the_cache(world):
+    close(world["offline"]["embedding"], world["embedding"])
+
+
+def test_saving_again_keeps_the_code(world):
+    names = {path.name for path in (world["folder"] / "saved_again").iterdir()}
+    assert names >= CODE | {"model.safetensors.index.json"}
+    assert len([name for name in names if name.endswith(".safetensors")]) > 2  # sharded, and loaded again below
+    close(world["offline"]["saved_again"], world["embedding"])
+
+
+def test_with_the_package_no_trust_is_needed(world):
+    close(world["at_home"]["embedding"], world["embedding"])
+    for trust in ("None", "True"):
+        model, ask, answer = world["at_home"][trust]
+        assert model == "modeling_siamure.modeling_siamure" and ask == "modeling_siamure.pipeline"
+        assert answer["label"] == world["answer"]["label"]
