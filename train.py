@@ -9,6 +9,7 @@ Each key of a recipe, and each argument of `transformers.TrainingArguments`, can
 import importlib.util
 import json
 import logging
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,7 +58,8 @@ class DataArguments:
 
 def fail(message: object) -> NoReturn:
     """Ends the program with one line and status 2: the mistake is the caller's."""
-    print(f"train.py: {' '.join(str(message).split())}", file=sys.stderr)
+    if os.environ.get("LOCAL_RANK", "0") == "0":  # all processes of a machine meet the same mistake
+        print(f"train.py: {' '.join(str(message).split())}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -107,9 +109,8 @@ def load_data(data: DataArguments, seed: int):
     if (data.dataset_name is None) == (data.train_file is None):
         raise ValueError("give either --dataset_name or --train_file")
     if data.train_file is not None:
-        files = {data.train_split: data.train_file}
-        files |= {data.validation_split: data.validation_file} if data.validation_file is not None else {}
-        splits = load_relation_dataset("table", data_files=files)
+        files = {data.validation_split: data.validation_file, data.train_split: data.train_file}
+        splits = load_relation_dataset("table", data_files={split: file for split, file in files.items() if file})
     else:
         splits = load_relation_dataset(data.dataset_name, data_dir=data.data_dir)
     if data.train_split not in splits:
@@ -176,9 +177,10 @@ def main(argv: list[str] | None = None):
         fail(error)
 
     results = trainer.score_type_pairs() | trainer.evaluate(metric_key_prefix="untrained")
-    resume = args.resume_from_checkpoint
-    results |= trainer.train(resume_from_checkpoint=resume.lower() == "true" or resume if resume else None).metrics
-    results |= trainer.evaluate()
+    try:
+        results |= trainer.train().metrics | trainer.evaluate()
+    except OSError as error:  # such as a full disk
+        fail(error)
     dataset = data_args.dataset_name or Path(data_args.train_file).name
     card = {"results": results, "dataset": dataset, "finetuned_from": model_args.model_name_or_path}
     save(trainer, card)

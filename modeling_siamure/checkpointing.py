@@ -30,7 +30,8 @@ class CheckpointError(OSError):
 def find_damage(checkpoint: Path) -> str | None:
     """What keeps a checkpoint from being resumed from, such as a file that was cut short; `None` if it is whole."""
     state = checkpoint / "trainer_state.json"
-    for kind, pattern in (("state", state.name), ("scheduler", "scheduler.pt"), ("optimizer", "optimizer*")):
+    needed = {"state": state.name, "scheduler": "scheduler.pt", "optimizer": "optimizer*", "model": "*model[-._]*"}
+    for kind, pattern in needed.items():
         if not next(checkpoint.glob(pattern), None):
             return f"it has no {kind}"
     try:
@@ -49,15 +50,15 @@ def find_damage(checkpoint: Path) -> str | None:
     return None
 
 
-def find_last_checkpoint(output_dir: str) -> str | None:
+def find_last_checkpoint(output_dir: Path) -> Path | None:
     """The newest checkpoint that is whole; a warning names each newer one that is not."""
-    for unfinished in Path(output_dir, UNFINISHED).glob("checkpoint-*"):
+    for unfinished in (output_dir / UNFINISHED).glob("checkpoint-*"):
         logger.warning("%s is ignored: it was being written when the run ended", unfinished)
-    folders = [path for path in Path(output_dir).glob("checkpoint-*") if path.name[11:].isdigit()]
+    folders = [path for path in output_dir.glob("checkpoint-*") if path.name[11:].isdigit()]
     for folder in sorted(folders, key=lambda path: int(path.name[11:]), reverse=True):
         damage = find_damage(folder)
         if damage is None:
-            return str(folder)
+            return folder
         logger.warning("%s is ignored: %s", folder, damage)
     return None
 
@@ -69,11 +70,12 @@ class StopCallback(TrainerCallback):
     """
 
     def __init__(self):
-        self.signal = 0
+        self.received = 0  # by this process
+        self.agreed = 0  # what all processes know of
         self.previous = {}
 
     def receive(self, number, frame):
-        self.signal = number
+        self.received = number
 
     def restore(self):
         for number, handler in self.previous.items():
@@ -85,20 +87,20 @@ class StopCallback(TrainerCallback):
             self.previous = {number: signal.signal(number, self.receive) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def on_step_end(self, args, state, control, **kwargs):
+        number = torch.tensor(self.received, device=args.device)
         if args.world_size > 1:
-            received = torch.tensor(self.signal, device=args.device)
-            dist.all_reduce(received, dist.ReduceOp.MAX)
-            self.signal = int(received)
-        control.should_save |= self.signal > 0
+            dist.all_reduce(number, dist.ReduceOp.MAX)
+        self.agreed = int(number)
+        control.should_save |= self.agreed > 0
 
     def on_save(self, args, state, control, **kwargs):
-        if self.signal:
+        if self.agreed:
             self.restore()
             if state.is_world_process_zero:
                 folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
-                name = signal.Signals(self.signal).name
+                name = signal.Signals(self.agreed).name
                 print(f"{name}: saved {folder}; go on with --resume_from_checkpoint true", file=sys.stderr)
-            sys.exit(128 + self.signal)
+            sys.exit(128 + self.agreed)
 
     def on_train_end(self, args, state, control, **kwargs):
         self.restore()
@@ -133,18 +135,24 @@ class ResumableTrainer(Trainer):
         """Trains; see [`~transformers.Trainer.train`].
 
         Args:
-            resume_from_checkpoint: A checkpoint's folder, or `True` for the newest whole one in `output_dir`.
+            resume_from_checkpoint: A checkpoint's folder, or `True` for the newest whole one in `output_dir`; the
+                argument of that name (where `"true"` will do) by default.
             kwargs: Passed on.
 
         Raises:
             CheckpointError: A checkpoint can't be written.
             ValueError: The given checkpoint is damaged.
         """
-        if resume_from_checkpoint is True:
-            resume_from_checkpoint = on_main(lambda: find_last_checkpoint(self.args.output_dir))
-            if resume_from_checkpoint is None and self.is_world_process_zero():
-                logger.warning("%s has no whole checkpoint yet: starting from the beginning", self.args.output_dir)
-        elif resume_from_checkpoint and (damage := find_damage(Path(resume_from_checkpoint))):
+        if resume_from_checkpoint is None:
+            resume_from_checkpoint = self.args.resume_from_checkpoint
+        if str(resume_from_checkpoint).lower() == "true":
+            folder = Path(self.args.output_dir)
+            last = on_main(lambda: find_last_checkpoint(folder))
+            # The name alone: each machine may have a folder of its own.
+            resume_from_checkpoint = str(folder / last.name) if last else None
+            if last is None and self.is_world_process_zero():
+                logger.warning("%s has no whole checkpoint yet: starting from the beginning", folder)
+        if resume_from_checkpoint and (damage := find_damage(Path(resume_from_checkpoint))):
             raise ValueError(f"{resume_from_checkpoint} can't be resumed from: {damage}")
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
@@ -198,6 +206,13 @@ class ResumableTrainer(Trainer):
         self.accelerator.wait_for_everyone()
         if self.args.push_to_hub:
             self._push_from_checkpoint(str(final))
+
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        super()._save(output_dir, state_dict)
+        if self.args.should_save and not self.is_world_process_zero():
+            # save_on_each_node: save_pretrained writes weights on the very first process only.
+            state = self.model.state_dict() if state_dict is None else state_dict
+            save_file(state, Path(output_dir or self.args.output_dir, "model.safetensors"))
 
     def _save_rng_state(self, output_dir: str) -> None:
         super()._save_rng_state(output_dir)

@@ -425,8 +425,8 @@ class SiamURETrainer(ResumableTrainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         super()._save(output_dir, state_dict)
-        # A pickle that nobody has to load, with the paths of this machine in it.
-        Path(output_dir or self.args.output_dir, "training_args.bin").unlink()
+        if self.args.should_save:  # a pickle that nobody has to load, with the paths of this machine in it
+            Path(output_dir or self.args.output_dir, "training_args.bin").unlink()
 
     # ------------------------------------------------------------------------------------------------------------------
     # Checkpoints: the neighbors of a running epoch travel with them

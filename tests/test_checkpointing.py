@@ -127,11 +127,11 @@ def test_a_half_written_checkpoint_is_passed_over(encoder, rows, checkpoints, tm
     folder = tmp_path / "run"
     shutil.copytree(checkpoints, folder)
     (folder / "_unfinished" / "checkpoint-9").mkdir(parents=True)
-    assert find_last_checkpoint(str(folder)) == str(folder / "checkpoint-8")
+    assert find_last_checkpoint(folder) == folder / "checkpoint-8"
     damaged = folder / "checkpoint-8" / name
     damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
     with caplog.at_level(logging.WARNING):
-        assert find_last_checkpoint(str(folder)) == str(folder / "checkpoint-6")
+        assert find_last_checkpoint(folder) == folder / "checkpoint-6"
     assert f"{folder / 'checkpoint-8'} is ignored: {name} is cut short" in caplog.messages
     assert f"{folder / '_unfinished' / 'checkpoint-9'} is ignored: it was being written" in caplog.text
     trainer = make_trainer(encoder, rows, folder)

@@ -224,3 +224,20 @@ def test_resume_continues_bit_for_bit(encoder, rows, tmp_path, save_steps):
     resumed.train(resume_from_checkpoint=str(tmp_path / "part" / f"checkpoint-{save_steps}"))
     assert not changed(weights(whole), weights(resumed))
     assert (whole.neighbors == resumed.neighbors).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"bf16": True}, {"gradient_checkpointing": True}, {"dataloader_num_workers": 2}],
+    ids=lambda options: next(iter(options)),
+)
+def test_ways_to_run_change_nothing_but_rounding(encoder, rows, tmp_path, options):
+    """Neighbors are mined twice, so that workers with old ones would show."""
+    usual = {"dropout": 0.0, "optim": "sgd", "learning_rate": 5e-3, "num_train_epochs": 3}
+    losses = []
+    for name, more in (("plain", {}), ("other", options)):
+        trainer = make_trainer(encoder, rows, tmp_path / name, **usual, **more)
+        trainer.train()
+        losses.append([entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
+    tolerance = 0.1 if "bf16" in options else 0
+    assert losses[1] == pytest.approx(losses[0], rel=0, abs=tolerance)
