@@ -14,7 +14,7 @@ demo: .venv/installed  ## train, cluster and score the embedded corpus; leaves s
 	$(BIN)/accelerate launch --num_processes 1 train.py recipes/demo.yaml --output_dir siamure-demo
 
 test: .venv/installed  ## the test suite, offline
-	HF_HUB_OFFLINE=1 $(BIN)/pytest
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 test-all: .venv/installed browser  ## also the tests that need a browser, clean environments or long kills
 	HF_HUB_OFFLINE=1 $(BIN)/pytest -m ""

@@ -7,14 +7,7 @@ import argparse
 
 from .runs import summarize, train_all, untrained, write
 
-POOLINGS = {
-    "markers, last layer": {"pooling": "marker", "pooling_layer": 6},
-    "mentions, last layer": {"pooling": "mention", "pooling_layer": 6},
-    "mentions and context, last layer": {"pooling": "mention_context", "pooling_layer": 6},
-    "markers, layer 4": {"pooling": "marker", "pooling_layer": 4},
-    "mentions, layer 4": {"pooling": "mention", "pooling_layer": 4},
-    "markers and context, last layer": {"pooling": "marker_context", "pooling_layer": 6},
-}
+POOLINGS = ("marker", "mention", "marker_context", "mention_context")
 
 
 def main():
@@ -29,11 +22,12 @@ def main():
     }
     (trained,) = train_all("default", args.seeds, [corpus])
     rows = {}
-    for name, pooling in POOLINGS.items():  # what can be had of the same encoder without training
-        scores = [untrained("default", seed, **corpus, **pooling) for seed in args.seeds]
-        rows[f"untrained: {name}"] = ("untrained_", scores)
+    for pooling in POOLINGS:  # what can be had of the same encoder without training
+        options = {**corpus, "pooling": pooling, "pooling_layer": 6}
+        scores = [untrained("default", seed, **options) for seed in args.seeds]
+        rows[f"untrained, {pooling}, last layer"] = ("untrained_", scores)
     rows |= {
-        "untrained: the recipe's mentions and context, layer 4": ("untrained_", trained),
+        "untrained, mention_context, layer 4 (the recipe)": ("untrained_", trained),
         "trained, k-means": ("eval_", trained),
         "trained, cluster head": ("eval_head_", trained),
     }
