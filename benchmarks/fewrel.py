@@ -1,26 +1,23 @@
 """The default recipe on FewRel val_wiki: 16 relations, 80 % of the rows to train on, 20 % unseen to score.
 
-python -m benchmarks.fewrel --data_dir FEWREL [--seeds 0 1 2] [--max_train_samples 1600]
+python -m benchmarks.fewrel --data_dir FEWREL --work_dir DIR [--seeds 0 1 2] [--max_train_samples 1600]
 """
 
-import argparse
-
-from .runs import summarize, train_all, untrained, write
+from .runs import argument_parser, summarize, train_all, untrained, write
 
 POOLINGS = ("marker", "mention", "marker_context", "mention_context")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("--data_dir", required=True)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--max_train_samples", type=int, default=1600)
     args = parser.parse_args()
     corpus = {
         **{"dataset_name": "fewrel", "data_dir": args.data_dir, "train_split": "val_wiki", "num_clusters": 16},
         **{"validation_fraction": 0.2, "max_train_samples": args.max_train_samples, "save_strategy": "no"},
     }
-    (trained,) = train_all("default", args.seeds, [corpus])
+    (trained,) = train_all(args.work_dir, "default", args.seeds, [corpus])
     rows = {}
     for pooling in POOLINGS:  # what can be had of the same encoder without training
         options = {**corpus, "pooling": pooling, "pooling_layer": 6}

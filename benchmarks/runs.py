@@ -1,5 +1,6 @@
 """Runs of `train.py` over seeds, and what their scores say."""
 
+import argparse
 import json
 import os
 import platform
@@ -20,22 +21,33 @@ REPOSITORY = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 
 
-def train(recipe: str, seed: int, **overrides) -> dict[str, float]:
-    """Trains with a recipe in a process of its own, on one thread, and returns its `all_results.json`."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder, "model")
+def train(work_dir: Path, recipe: str, seed: int, **overrides) -> dict[str, float]:
+    """Trains with a recipe in a process of its own, on one thread, and returns its `all_results.json`.
+
+    A run that has finished in `work_dir` already is not repeated.
+    """
+    output = work_dir / ",".join([recipe, f"seed={seed}", *(f"{k}={Path(str(v)).name}" for k, v in overrides.items())])
+    results = output / "all_results.json"
+    if not results.exists():
         options = [text for key, value in overrides.items() for text in (f"--{key}", str(value))]
         command = [sys.executable, "train.py", f"recipes/{recipe}.yaml", "--output_dir", str(output)]
         command += ["--seed", str(seed), *options, "--disable_tqdm", "true"]
         subprocess.run(command, cwd=REPOSITORY, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        return json.loads((output / "all_results.json").read_text())
+    return json.loads(results.read_text())
 
 
-def train_all(recipe: str, seeds: list[int], variants: list[dict]) -> list[list[dict[str, float]]]:
+def train_all(work_dir: Path, recipe: str, seeds: list[int], variants: list[dict]) -> list[list[dict[str, float]]]:
     """Trains each variant (overrides of the recipe) with each seed: as many runs side by side as there are cores."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        runs = [[pool.submit(train, recipe, seed, **variant) for seed in seeds] for variant in variants]
+        runs = [[pool.submit(train, work_dir, recipe, seed, **variant) for seed in seeds] for variant in variants]
         return [[run.result() for run in seeded] for seeded in runs]
+
+
+def argument_parser(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--work_dir", type=Path, required=True, help="Where the runs are kept; those there are reused.")
+    return parser
 
 
 def untrained(recipe: str, seed: int, **overrides) -> dict[str, float]:
