@@ -91,6 +91,8 @@ class Table(RelationBuilder):
             tokens = Tokens(words.split(" ") if isinstance(words, str) else words)
         offsets = any(row.get(f"{role}_{end}") is not None for role in ("head", "tail") for end in ("start", "end"))
         field = "sentence" if row.get("sentence") is not None else "text"
+        if not tokens and row.get(field) is None:
+            raise DataError("sentence", "is missing or empty", "give the sentence that holds both mentions")
         sentence = tokens.sentence if tokens else get(row, field, str)
         if offsets:
             head, tail = (self._span(row, role, tokens, sentence) for role in ("head", "tail"))

@@ -187,7 +187,7 @@ class ResumableTrainer(Trainer):
             if self.args.should_save and self.state.best_global_step == self.state.global_step:
                 self.state.best_model_checkpoint = str(final)
                 self.state.save_to_json(str(written / "trainer_state.json"))
-        except (OSError, RuntimeError, SafetensorError) as error:
+        except Exception as error:  # whatever broke the writing, nothing half-written stays
             shutil.rmtree(written.parent, ignore_errors=True)
             earlier = get_last_checkpoint(str(folder))
             raise CheckpointError(

@@ -24,7 +24,7 @@ def train(hub, home, *arguments, cwd=REPOSITORY, token="hf_loopback"):
     return subprocess.run(
         [sys.executable, "train.py", *map(str, arguments), "--push_to_hub", "true"],
         cwd=cwd,
-        env=hub.environment(home, token),
+        env=hub.environment(home) | {"HF_TOKEN": token},
         capture_output=True,
         text=True,
         check=False,

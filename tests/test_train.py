@@ -133,9 +133,9 @@ def broken(path, change, line=3):
 
 
 MISTAKES = {
-    "not JSON": (lambda row: json.dumps(row)[:-5], ["line 4"]),
-    "span outside": (lambda row: json.dumps({**row, "tail_end": 999}), ["4", "tail"]),
-    "empty sentence": (lambda row: json.dumps({**row, "sentence": ""}), ["4", "sentence"]),
+    "not JSON": (lambda row: json.dumps(row)[:-5], ["row 4", "not JSON"]),
+    "span outside": (lambda row: json.dumps({**row, "tail_end": 999}), ["row 4", "tail"]),
+    "empty sentence": (lambda row: json.dumps({**row, "sentence": ""}), ["row 4", "sentence"]),
     "no tail": (
         lambda row: json.dumps({key: value for key, value in row.items() if not key.startswith("tail")}),
         ["4", "tail"],
