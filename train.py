@@ -13,7 +13,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import yaml
 from huggingface_hub.errors import HTTPError
@@ -27,9 +27,8 @@ class ModelArguments:
     model_name_or_path: str = field(
         metadata={"help": "The encoder: hub name, folder, or pip:PACKAGE/FOLDER for one inside an installed package."}
     )
-    pooling: str = field(
-        default="marker",
-        metadata={"help": "marker (Eq. 3), mention, marker_context, mention_context; auto: by what the rows have."},
+    pooling: Literal["marker", "mention", "marker_context", "mention_context", "auto"] = field(
+        default="marker", metadata={"help": "What h is made of; auto: by whether the rows have entity types."}
     )
     pooling_layer: int | None = field(default=None, metadata={"help": "Encoder layer that is pooled; the last one."})
     dropout: float | None = field(default=None, metadata={"help": "r, of all dropout layers; the encoder's own."})

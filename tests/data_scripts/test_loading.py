@@ -58,7 +58,7 @@ def test_streaming_gives_the_same_rows(path, caplog):
     assert isinstance(stream, datasets.IterableDatasetDict)
     assert list(stream["train"]) == list(load(path, on_error="skip")["train"])
     assert "bad rows skipped: 1" in caplog.text
-    with pytest.raises(DataError, match="row 2, field text: is missing"):
+    with pytest.raises(DataError, match="row 2, field sentence: is missing or empty"):
         list(load(path, streaming=True)["train"])
 
 

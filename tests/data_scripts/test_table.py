@@ -134,7 +134,7 @@ def test_strings_are_found_apart_and_nearest(tmp_path, sentence, head, tail, spa
         ({"text": "<e1> Bo </e1> met <e2> Cy"}, "field text: does not hold each of the four markers once"),
         ({"sentence": "Bo met Cy", "head": "Bo", "tail": "Di"}, "field tail: does not stand in the sentence"),
         ({"sentence": "Bo met Cy", "head": "Bo", "tail": "Bo"}, "field tail: stands nowhere apart from the head"),
-        ({"head": "Bo", "tail": "Cy"}, "field text: is missing"),
+        ({"head": "Bo", "tail": "Cy"}, "field sentence: is missing or empty"),
         (["Bo"], "is not an object"),
     ],
 )
