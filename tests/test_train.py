@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from train import main
+
 from .conftest import make_rows
 
 REPOSITORY = Path(__file__).parents[1]
@@ -152,20 +154,25 @@ def test_a_bad_row_is_named(mistake, recipe, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_mistakes_on_the_line(recipe, train_file, trained, tmp_path):
-    out = ("--output_dir", tmp_path / "out")
-    fails(train(recipe, "--train_file", tmp_path / "none.jsonl", *out), "none.jsonl", "does not exist")
-    fails(train(recipe, "--train_file", train_file, "--output_dir", trained[0]), "already holds a model", trained[0])
-    fails(train(recipe, *out), "give either --dataset_name or --train_file")
-    fails(train(tmp_path / "none.yaml", *out), "none.yaml")
+def test_mistakes_on_the_line(recipe, train_file, trained, tmp_path, capsys):
+    def fails_here(arguments, *words):
+        with pytest.raises(SystemExit) as stop:
+            main([*map(str, arguments)])
+        fails(subprocess.CompletedProcess(arguments, stop.value.code, stderr=capsys.readouterr().err), *words)
+
+    rows, out = ("--train_file", train_file), ("--output_dir", tmp_path / "out")
+    fails_here([recipe, "--train_file", tmp_path / "none.jsonl", *out], "none.jsonl", "does not exist")
+    fails_here([recipe, *rows, "--output_dir", trained[0]], "already holds a model", trained[0])
+    fails_here([recipe, *out], "give either --dataset_name or --train_file")
+    fails_here([tmp_path / "none.yaml", *out], "none.yaml")
     bad = tmp_path / "bad.yaml"
     bad.write_text("learning_rat: 1.0e-5\n")
-    fails(train(bad, *out), "bad.yaml", "learning_rat")
-    fails(train(recipe, "--learning_rat", 1, *out), "learning_rat")
-    fails(train(recipe, "--train_file", train_file, *out, "--num_clusters", 61), "61 clusters")
-    fails(train(recipe, "--train_file", train_file, *out, "--num_neighbors", 60), "60 neighbors")
-    fails(train(recipe, "--train_file", train_file, *out, "--pooling", "most"), "pooling")
-    fails(train(recipe, "--train_file", train_file, *out, "--model_name_or_path", tmp_path / "nowhere"), "nowhere")
+    fails_here([bad, *out], "bad.yaml", "learning_rat")
+    fails_here([recipe, "--learning_rat", 1, *out], "learning_rat")
+    fails_here([recipe, *rows, *out, "--num_clusters", 61], "61 clusters")
+    fails_here([recipe, *rows, *out, "--num_neighbors", 60], "60 neighbors")
+    fails_here([recipe, *rows, *out, "--pooling", "most"], "pooling")
+    fails_here([recipe, *rows, *out, "--model_name_or_path", tmp_path / "nowhere"], "nowhere")
     assert not (tmp_path / "out").exists()
 
 
@@ -174,9 +181,9 @@ def test_an_interrupted_run_goes_on(recipe, train_file, trained, tmp_path):
     output = tmp_path / "out"
     stop_after = (
         "import runpy, sys\n"
-        "from transformers import Trainer\n"
-        "save = Trainer._save_checkpoint\n"
-        "Trainer._save_checkpoint = lambda self, *args: (save(self, *args), sys.exit(9))\n"
+        "from modeling_siamure.checkpointing import ResumableTrainer\n"
+        "save = ResumableTrainer._save_checkpoint\n"
+        "ResumableTrainer._save_checkpoint = lambda self, *args: (save(self, *args), sys.exit(9))\n"
         "sys.argv = ['train.py', *sys.argv[1:]]\n"
         "runpy.run_path('train.py', run_name='__main__')\n"
     )
