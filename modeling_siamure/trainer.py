@@ -104,12 +104,15 @@ class SiamURETrainer(ResumableTrainer):
             with args.main_process_first(desc="tokenizing"):
                 return tokenize_dataset(dataset, processing_class, args.max_length, args.on_overflow)
 
+        train_dataset, eval_dataset = tokenized(train_dataset), tokenized(eval_dataset)
+        # Before the base class makes the output folder: a mistake leaves nothing behind.
+        _check_size(model.config.num_labels, args, train_dataset, eval_dataset)
         super().__init__(
             model=model,
             args=args,
             data_collator=RelationCollator(processing_class),
-            train_dataset=tokenized(train_dataset),
-            eval_dataset=tokenized(eval_dataset),
+            train_dataset=train_dataset,
+            eval_dataset=eval_dataset,
             processing_class=processing_class,
             **kwargs,
         )
@@ -118,7 +121,6 @@ class SiamURETrainer(ResumableTrainer):
         self._mined_epoch = -1
         self.add_callback(PhaseCallback(self))
         if self.train_dataset is not None:
-            self._check_size()
             self.anchors = AnchorDataset(self.train_dataset)
             self.batch_sampler = LengthBucketBatchSampler(
                 self.anchors.lengths,
@@ -127,17 +129,6 @@ class SiamURETrainer(ResumableTrainer):
                 rank=args.process_index,
                 world_size=args.world_size,
                 accumulation_steps=args.gradient_accumulation_steps,
-            )
-
-    def _check_size(self):
-        rows = len(self.train_dataset)
-        needed = self.model.config.num_labels
-        if self.args.clustering_loss != "none":
-            needed = max(needed, self.args.num_neighbors + 1)
-        if rows < needed:
-            raise ValueError(
-                f"{rows} training instances are too few for {self.model.config.num_labels} clusters and "
-                f"{self.args.num_neighbors} neighbors each; give {needed} or more, or lower num_labels or num_neighbors"
             )
 
     # ------------------------------------------------------------------------------------------------------------------
@@ -443,6 +434,21 @@ class SiamURETrainer(ResumableTrainer):
         if path.exists():
             state = load_file(path)
             self.neighbors, self._mined_epoch = state["neighbors"], int(state["mined_epoch"][0])
+
+
+def _check_size(
+    num_labels: int, args: SiamURETrainingArguments, train_dataset: Dataset | None, eval_dataset: Dataset | None
+):
+    needed = num_labels if args.clustering_loss == "none" else max(num_labels, args.num_neighbors + 1)
+    if train_dataset is not None and len(train_dataset) < needed:
+        raise ValueError(
+            f"{len(train_dataset)} training instances are too few for {num_labels} clusters and {args.num_neighbors} "
+            f"neighbors each; give {needed} or more, or lower num_labels or num_neighbors"
+        )
+    if eval_dataset is not None and len(eval_dataset) < num_labels:
+        raise ValueError(
+            f"{len(eval_dataset)} rows to score can't form {num_labels} clusters; give more, or fewer clusters"
+        )
 
 
 def gold_labels(dataset: Dataset) -> np.ndarray | None:

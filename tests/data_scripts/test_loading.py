@@ -48,7 +48,7 @@ def test_skipped_rows_are_told_of_each_time(path, caplog):
     for _ in range(2):  # the second time from the cache
         load(path, on_error="skip")
         assert "jsonlines" not in caplog.text
-        assert "table, train: bad rows skipped: 1 (1 x text: is missing)" in caplog.text
+        assert "table, train: bad rows skipped: 1 (1 x sentence: is missing or empty)" in caplog.text
         caplog.clear()
 
 
