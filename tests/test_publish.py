@@ -12,7 +12,7 @@ from huggingface_hub import ModelCard, parse_eval_result_entries
 from .conftest import make_rows
 from .loopback_hub import LoopbackHub
 from .test_hub import CODE, REPOSITORY, STRANGER, run
-from .test_train import write_rows
+from .test_train import fails, write_rows
 
 ASK = """
 ask = pipeline("relation-discovery", model=text, **trust)
@@ -104,14 +104,6 @@ def test_new_sentences_are_assigned_as_the_training_did(published, tmp_path):
     clusters = [answer["cluster"] for answer in answers]
     assert [clusters.count(cluster) for cluster in range(3)] == config["cluster_sizes"]
     assert all(answer["label"] == config["id2label"][str(answer["cluster"])] for answer in answers)
-
-
-def fails(done, *words):
-    assert done.returncode == 2, done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("train.py: ")]
-    assert len(lines) == 1 and "Traceback" not in done.stderr, done.stderr
-    for word in words:
-        assert str(word) in lines[0], lines[0]
 
 
 def test_without_the_right_to_write_nothing_is_trained(loopback_hub, recipe, tmp_path):
