@@ -35,6 +35,8 @@ class TableConfig(RelationConfig):
 
     def __post_init__(self):
         super().__post_init__()
+        if not isinstance(self.columns or {}, dict):
+            raise ValueError(f"columns is {self.columns!r}; map names of the schema to those of the file")
         if unknown := sorted(set(self.columns or ()) - set(_COLUMNS)):
             raise ValueError(f"columns maps {unknown[0]!r}, which is none of {', '.join(_COLUMNS)}")
 
