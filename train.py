@@ -19,7 +19,7 @@ from typing import Literal, NoReturn
 from huggingface_hub.errors import HTTPError
 from transformers import HfArgumentParser
 
-from modeling_siamure.recipe import read_recipe
+from modeling_siamure.recipe import recipe_words
 from modeling_siamure.training_args import SiamURETrainingArguments
 
 
@@ -74,7 +74,7 @@ def parse_arguments(argv: list[str]) -> tuple[ModelArguments, DataArguments, Sia
     words = []
     if argv and argv[0].endswith((".yaml", ".yml")):
         path, *argv = argv
-        words = read_recipe(path, parser)
+        words = recipe_words(path, parser)
     return parser.parse_args_into_dataclasses(words + argv)
 
 

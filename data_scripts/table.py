@@ -197,7 +197,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Any]]:
     try:
         batches = pyarrow.parquet.ParquetFile(path).iter_batches(1000)
         yield from enumerate((row for batch in batches for row in batch.to_pylist()), 1)
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise DataError(None, "is not Parquet", "write the file again", got=str(error), file=path) from None
 
 

@@ -4,19 +4,19 @@ import pytest
 from transformers import HfArgumentParser
 
 from modeling_siamure import SiamURETrainingArguments
-from modeling_siamure.recipe import read_recipe
+from modeling_siamure.recipe import recipe_words
 from train import DataArguments
 
 PARSER = HfArgumentParser((DataArguments, SiamURETrainingArguments))
 
 
-def test_values_lists_and_mappings(tmp_path):
+def test_values_and_mappings(tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(
         "learning_rate: 1.0e-3\nbf16: false\ndata_dir:\nlr_scheduler_kwargs: {num_cycles: 2}\n"
         "reader_options:\n  labels: single\n  columns: {sentence: the body, head: a=b}\n"
     )
-    words = read_recipe(path, PARSER)
+    words = recipe_words(path, PARSER)
     assert words == [
         *("--learning_rate", "0.001", "--bf16", "False", "--lr_scheduler_kwargs", '{"num_cycles": 2}'),
         *("--reader_options", "labels=single", "columns.sentence=the body", "columns.head=a=b"),
@@ -40,5 +40,5 @@ def test_a_mistake_names_the_file(tmp_path, content, said):
     path = tmp_path / "recipe.yaml"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=said) as caught:
-        read_recipe(path, PARSER)
+        recipe_words(path, PARSER)
     assert str(path) in str(caught.value)
