@@ -32,9 +32,10 @@ print(json.dumps({"embedding": embedding.tolist(), "answers": ask(rows, batch_si
 def test_the_demo_model_in_a_clean_environment(tmp_path):
     rows = load_relation_dataset("sample")["validation"]["text"][:100]
     (tmp_path / "rows.json").write_text(json.dumps(rows))
-    python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    install = [python, "-m", "pip", "install", "--quiet", "--constraint", REPOSITORY / "constraints.txt"]
+    # Isolated, or a PYTHONPATH would bring the package along.
+    python = [tmp_path / "venv" / "bin" / "python", "-I"]
+    install = [*python, "-m", "pip", "install", "--quiet", "--constraint", REPOSITORY / "constraints.txt"]
     subprocess.run([*install, "torch", "transformers"], check=True)
 
     output = tmp_path / "siamure-demo"
@@ -42,7 +43,7 @@ def test_the_demo_model_in_a_clean_environment(tmp_path):
     with LoopbackHub() as hub:
         subprocess.run(command, env=hub.environment(tmp_path / "home"), cwd=REPOSITORY, check=True)
         environment = hub.environment(tmp_path / "visitor")
-        visit = [python, "-c", VISITOR, tmp_path / "rows.json"]
+        visit = [*python, "-c", VISITOR, tmp_path / "rows.json"]
         done = subprocess.run(visit, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
