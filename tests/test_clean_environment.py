@@ -20,8 +20,8 @@ import importlib.util, json, sys
 for name in ("modeling_siamure", "data_scripts", "datasets", "sklearn", "accelerate"):
     assert importlib.util.find_spec(name) is None, name
 from transformers import AutoModel, AutoTokenizer, pipeline
-model = AutoModel.from_pretrained("loopback/siamure-demo", trust_remote_code=True)
-tokenizer = AutoTokenizer.from_pretrained("loopback/siamure-demo")
+load = {"pretrained_model_name_or_path": "loopback/siamure-demo", "trust_remote_code": True}
+model, tokenizer = AutoModel.from_pretrained(**load), AutoTokenizer.from_pretrained(**load)
 rows = json.load(open(sys.argv[1]))
 embedding = model(**tokenizer(rows[0], return_tensors="pt")).relation_embedding[0]
 ask = pipeline("relation-discovery", model="loopback/siamure-demo", trust_remote_code=True)
