@@ -14,7 +14,7 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_
 from transformers import EvalPrediction, PreTrainedTokenizerBase, TrainerCallback
 
 from .checkpointing import ResumableTrainer
-from .clustering import Clusters, initialize_cluster_head, kmeans
+from .clustering import Clusters, initialize_cluster_head, kmeans, ward
 from .data_collator import AnchorDataset, LengthBucketBatchSampler, RelationCollator, tokenize_dataset
 from .distributed import SumOverProcesses, gather_rows, on_main
 from .evaluation import Embeddings, diagnose, embed
@@ -22,7 +22,7 @@ from .losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
 from .model_card import write_model_card
 from .modeling_siamure import SiamUREModel
 from .naming import DescribedCluster, describe_clusters
-from .neighbors import nearest_neighbors, neighbor_accuracy, neighbor_overlap, shard_rows
+from .neighbors import keep_mutual, nearest_neighbors, neighbor_accuracy, neighbor_overlap, shard_rows
 from .training_args import SiamURETrainingArguments
 
 logger = logging.getLogger(__name__)
@@ -150,7 +150,7 @@ class SiamURETrainer(ResumableTrainer):
         if is_joint and joint_epoch % args.neighbor_refresh_epochs == 0 and self._mined_epoch != epoch:
             embeddings = self.embed(self.train_dataset, relation_only=True).relation
             self._mine_neighbors(embeddings)
-            if joint_epoch == 0 and args.clustering_loss == "semantic" and args.cluster_head_init == "kmeans":
+            if joint_epoch == 0 and args.clustering_loss == "semantic" and args.cluster_head_init != "random":
                 self._initialize_cluster_head(embeddings)
             self._mined_epoch = epoch
         self.anchors.draw_neighbors(self.neighbors, args.neighbors_per_anchor, self.batch_sampler.seed, epoch)
@@ -167,6 +167,8 @@ class SiamURETrainer(ResumableTrainer):
             device=args.device,
         )
         found = gather_rows(own.to(args.device), self.accelerator).cpu().numpy()
+        if args.mutual_neighbors:
+            found = keep_mutual(found)
 
         def score() -> dict[str, float]:
             report = {}
@@ -185,7 +187,11 @@ class SiamURETrainer(ResumableTrainer):
     def _initialize_cluster_head(self, embeddings: np.ndarray):
         def start() -> dict[str, torch.Tensor]:
             head = nn.utils.skip_init(nn.Linear, embeddings.shape[1], self.model.config.num_labels)
-            initialize_cluster_head(head, embeddings, self._fit_kmeans(embeddings))
+            if self.args.cluster_head_init == "ward":
+                clusters = ward(embeddings, head.out_features, self.args.seed)
+            else:
+                clusters = self._fit_kmeans(embeddings)
+            initialize_cluster_head(head, embeddings, clusters)
             return {f"cluster_head.{name}": tensor for name, tensor in head.state_dict().items()}
 
         # Also where the model's own tensors are shards of these.
