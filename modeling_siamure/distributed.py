@@ -1,4 +1,4 @@
-"""What processes share: results of the main one, arrays that a machine holds once, rows that each has a part of."""
+"""What processes share: results of the main one, arrays that a machine holds once."""
 
 import os
 import tempfile
@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 import torch.distributed as dist
-from accelerate import Accelerator, PartialState
+from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 
 Result = TypeVar("Result")
@@ -69,14 +69,3 @@ def shared_array(rows: int, size: int) -> np.ndarray:
     if state.is_local_main_process:
         os.unlink(path)
     return array
-
-
-def gather_rows(rows: torch.Tensor, accelerator: Accelerator) -> torch.Tensor:
-    """Puts the rows of all processes, which may have unequally many, one after the other.
-
-    >>> gather_rows(torch.tensor([[1], [2]]), Accelerator(cpu=True)).tolist()
-    [[1], [2]]
-    """
-    counts = accelerator.gather(torch.tensor([len(rows)], device=rows.device)).tolist()
-    parts = accelerator.gather(accelerator.pad_across_processes(rows)).split(max(counts))
-    return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])

@@ -3,6 +3,7 @@
 import itertools
 import logging
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -63,7 +64,14 @@ def nearest_neighbors(
         search = _choose(num_rows, accelerator)
     if search == "faiss":
         return on_main(lambda: _search_faiss(embeddings, num_neighbors, show_progress))
-    return _search_blocks(embeddings, num_neighbors, accelerator, show_progress)
+    count = accelerator.num_processes
+    best = _search_blocks(
+        embeddings, num_neighbors, accelerator.process_index, count, accelerator.device, show_progress
+    )
+    if count == 1:
+        return best.indices.cpu()
+    parts = (tuple(broadcast(part.clone(), rank) for part in (best.scores, best.indices)) for rank in range(count))
+    return _merge(parts).cpu()
 
 
 def _choose(num_rows: int, accelerator: Accelerator) -> str:
@@ -144,8 +152,8 @@ class _Best:
         scores = torch.cat([self.scores[rows].flatten(), scores])
         order = scores.argsort(descending=True, stable=True)  # stable: equal scores stay in the order of their index
         order = order[row[order].argsort(stable=True)]
-        ends = (counts + num_neighbors).cumsum(0)
-        begins = F.pad(ends, (1, -1)).unsqueeze(1)
+        counts = counts + num_neighbors
+        begins = (counts.cumsum(0) - counts).unsqueeze(1)
         chosen = order[begins + torch.arange(num_neighbors, device=row.device)]
         self.scores[rows], self.indices[rows] = scores[chosen], column[chosen]
 
@@ -165,9 +173,15 @@ def _largest(scores: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tens
 
 @torch.no_grad()
 def _search_blocks(
-    embeddings: torch.Tensor | np.ndarray, num_neighbors: int, accelerator: Accelerator, show_progress: bool
-) -> torch.Tensor:
-    num_rows, device = len(embeddings), accelerator.device
+    embeddings: torch.Tensor | np.ndarray,
+    num_neighbors: int,
+    index: int,
+    count: int,
+    device: torch.device,
+    show_progress: bool = False,
+) -> _Best:
+    """The share of one of `count` processes: what it finds in its pairs of blocks."""
+    num_rows = len(embeddings)
     if device.type == "cuda" and 4 * num_rows * embeddings.shape[1] < torch.cuda.mem_get_info(device)[0] // 2:
         embeddings = torch.as_tensor(embeddings).to(device)  # copied once, not once a block
     tile = TILE if device.type == "cpu" else BLOCK
@@ -177,10 +191,9 @@ def _search_blocks(
         return list(zip(itertools.count(start, tile), F.normalize(block, dim=-1).split(tile), strict=False))
 
     # In this order each row meets the others in ascending order.
-    pairs = list(itertools.combinations_with_replacement(range(0, num_rows, BLOCK), 2))
-    own = pairs[accelerator.process_index :: accelerator.num_processes]
+    pairs = list(itertools.combinations_with_replacement(range(0, num_rows, BLOCK), 2))[index::count]
     best = _Best(num_rows, num_neighbors, device)
-    for first, second in tqdm(own, desc="Mining neighbors", unit="block", disable=not show_progress):
+    for first, second in tqdm(pairs, desc="Mining neighbors", unit="block", disable=not show_progress):
         for (row, rows), (column, columns) in itertools.product(tiles(first), tiles(second)):
             if row <= column:
                 scores = rows @ columns.T
@@ -188,18 +201,16 @@ def _search_blocks(
                     scores.fill_diagonal_(-torch.inf)
                 best.compare(row, column, scores)
     best.finish()
-    return _merge(best, accelerator).cpu()
+    return best
 
 
-def _merge(best: _Best, accelerator: Accelerator) -> torch.Tensor:
-    """The best of all processes; ties between processes are in no order yet."""
-    if accelerator.num_processes == 1:
-        return best.indices
-    size = best.scores.shape[1]
-    scores, indices = best.scores[:, :0], best.indices[:, :0]
-    for source in range(accelerator.num_processes):
-        scores = torch.cat([scores, broadcast(best.scores.clone(), source)], dim=1)
-        indices = torch.cat([indices, broadcast(best.indices.clone(), source)], dim=1)
+def _merge(parts: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+    """The best of several processes' neighbors, from scores and indices, `(rows, num_neighbors)` each."""
+    parts = iter(parts)
+    scores, indices = next(parts)
+    size = scores.shape[1]
+    for its_scores, its_indices in parts:
+        scores, indices = torch.cat([scores, its_scores], dim=1), torch.cat([indices, its_indices], dim=1)
         by_index = indices.argsort(dim=1)
         order = by_index.gather(1, scores.gather(1, by_index).argsort(dim=1, descending=True, stable=True))[:, :size]
         scores, indices = scores.gather(1, order), indices.gather(1, order)

@@ -16,13 +16,13 @@ from transformers import EvalPrediction, PreTrainedTokenizerBase, TrainerCallbac
 from .checkpointing import ResumableTrainer
 from .clustering import Clusters, initialize_cluster_head, kmeans
 from .data_collator import AnchorDataset, LengthBucketBatchSampler, RelationCollator, tokenize_dataset
-from .distributed import SumOverProcesses, gather_rows, on_main
+from .distributed import SumOverProcesses, on_main
 from .evaluation import Embeddings, diagnose, embed
 from .losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
 from .model_card import write_model_card
 from .modeling_siamure import SiamUREModel
 from .naming import DescribedCluster, describe_clusters
-from .neighbors import nearest_neighbors, neighbor_accuracy, neighbor_overlap, shard_rows
+from .neighbors import nearest_neighbors, neighbor_accuracy, neighbor_overlap
 from .training_args import SiamURETrainingArguments
 
 logger = logging.getLogger(__name__)
@@ -159,14 +159,9 @@ class SiamURETrainer(ResumableTrainer):
 
     def _mine_neighbors(self, embeddings: np.ndarray):
         args = self.args
-        own = nearest_neighbors(
-            embeddings,
-            args.num_neighbors,
-            show_progress=self._show_progress,
-            rows=shard_rows(len(embeddings), args.process_index, args.world_size),
-            device=args.device,
-        )
-        found = gather_rows(own.to(args.device), self.accelerator).cpu().numpy()
+        found = nearest_neighbors(
+            embeddings, args.num_neighbors, self.accelerator, args.neighbor_search, self._show_progress
+        ).numpy()
 
         def score() -> dict[str, float]:
             report = {}

@@ -42,6 +42,10 @@ class SiamURETrainingArguments(TrainingArguments):
         metadata={"help": "lambda: 1 for long-tailed or unknown data, 2 for balanced data; 0 ends in one cluster."},
     )
     num_neighbors: int = field(default=20, metadata={"help": "K: neighbors mined for each instance."})
+    neighbor_search: Literal["auto", "exact", "faiss"] = field(
+        default="auto",
+        metadata={"help": "exact; faiss (approximate); or auto: faiss for more than 200,000 rows on a CPU."},
+    )
     neighbors_per_anchor: int = field(default=1, metadata={"help": "How many of the K are drawn in each step."})
     neighbor_reduction: Literal["mean", "sum"] = field(
         default="mean", metadata={"help": "Mean over the drawn neighbors, or K times it: the sum that Eq. 7 prints."}
