@@ -1,8 +1,9 @@
 """Many rows that look like relation embeddings: jittered copies of real ones.
 
-The real ones are h of the embedded corpus' sentences, untrained (all-MiniLM-L6-v2, marker pooling). Noise has no neighbors worth finding: distances between random points are all alike. So a copy of
-one real row is moved by a random part of the way from another real row to one of its near neighbors, which has the
-directions and the lengths that real differences have.
+The real ones are h of the embedded corpus' sentences, untrained (all-MiniLM-L6-v2, marker pooling). Noise has no
+neighbors worth finding: distances between random points are all alike. So a copy of one real row is moved by a random
+part of the way from another real row to one of its near neighbors: a step as long, and in such a direction, as real
+differences are.
 """
 
 import functools

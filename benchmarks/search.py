@@ -75,7 +75,9 @@ def approximate(rows: np.ndarray) -> dict[str, float]:
     wall, processor = time.perf_counter(), time.process_time()
     found = nearest_neighbors(rows, NUM_NEIGHBORS, search="faiss").numpy()
     figures = {"seconds": time.perf_counter() - wall, "processor_seconds": time.process_time() - processor}
-    status = Path("/proc/self/status").read_text()  # resident memory without the pages of the memory-mapped rows
+    # Resident memory without the pages of the memory-mapped rows: at its peak now, with the index full.
+    status = Path("/proc/self/status").read_text().splitlines()
+    figures["gib_without_mapped_rows"] = int(next(x for x in status if x.startswith("RssAnon")).split()[1]) / 2**20
     sample = np.sort(np.random.default_rng(1).permutation(len(rows))[:1000])
     scores = torch.full((len(sample), NUM_NEIGHBORS), -torch.inf)
     exact = torch.zeros((len(sample), NUM_NEIGHBORS), dtype=torch.long)
@@ -88,11 +90,7 @@ def approximate(rows: np.ndarray) -> dict[str, float]:
         columns = torch.cat([exact, torch.arange(start, start + part.shape[1]).expand(len(sample), -1)], dim=1)
         scores, exact = best.values, columns.gather(1, best.indices)
     figures["recall_at_20"] = neighbor_overlap(exact.numpy(), found[sample])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return figures | {
-        "peak_gib_with_mapped_rows": peak,
-        "status": status.partition("RssAnon:")[2].split("\n")[0].strip(),
-    }
+    return figures | {"peak_gib_with_mapped_rows": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
 
 
 def main():
