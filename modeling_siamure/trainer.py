@@ -15,13 +15,13 @@ from torch.distributed.fsdp import FSDPModule
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 from .checkpointing import ResumableTrainer
-from .clustering import initialize_cluster_head
+from .clustering import initialize_cluster_head, ward
 from .clustering_trainer import ClusteringTrainer
 from .data_collator import AnchorDataset, LengthBucketBatchSampler, RelationCollator, tokenize_dataset
 from .distributed import gather_rows, on_main
 from .evaluation import DIAGNOSED_ROWS, diagnose, gold_labels
 from .modeling_siamure import SiamUREModel
-from .neighbors import nearest_neighbors, neighbor_accuracy, neighbor_overlap, shard_rows
+from .neighbors import keep_mutual, nearest_neighbors, neighbor_accuracy, neighbor_overlap, shard_rows
 from .objective import AnchorCounts, batch_loss
 from .training_args import SiamURETrainingArguments
 
@@ -151,7 +151,7 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
         if is_joint and joint_epoch % args.neighbor_refresh_epochs == 0 and self._mined_epoch != epoch:
             embeddings = self.embed(self.train_dataset, relation_only=True).relation
             self._mine_neighbors(embeddings)
-            if is_first and args.cluster_head_init == "kmeans":
+            if is_first and args.cluster_head_init != "random":
                 self._initialize_cluster_head(embeddings)
             self._mined_epoch = epoch
         self.anchors.draw_neighbors(self.neighbors, args.neighbors_per_anchor, self.batch_sampler.seed, epoch)
@@ -168,6 +168,8 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
             device=args.device,
         )
         found = gather_rows(own.to(args.device), self.accelerator).cpu().numpy()
+        if args.mutual_neighbors:
+            found = keep_mutual(found)
 
         def score() -> dict[str, float]:
             report = {}
@@ -186,7 +188,11 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
     def _initialize_cluster_head(self, embeddings: np.ndarray):
         def start() -> dict[str, torch.Tensor]:
             head = nn.utils.skip_init(nn.Linear, embeddings.shape[1], self.model.config.num_labels)
-            initialize_cluster_head(head, embeddings, self._fit_kmeans(embeddings))
+            if self.args.cluster_head_init == "ward":
+                clusters = ward(embeddings, head.out_features, self.args.seed)
+            else:
+                clusters = self._fit_kmeans(embeddings)
+            initialize_cluster_head(head, embeddings, clusters)
             return {f"cluster_head.{name}": tensor for name, tensor in head.state_dict().items()}
 
         if isinstance(self.model, FSDPModule):
