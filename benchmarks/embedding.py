@@ -54,7 +54,7 @@ def main():
         return embed(model, rows, tokenizer, accelerator, args.batch_size, relation_only=True).relation
 
     searches = {
-        "SentenceTransformer.encode": lambda: theirs.encode(texts, args.batch_size, show_progress_bar=False),
+        "SentenceTransformer.encode": lambda: theirs.encode(texts, batch_size=args.batch_size, show_progress_bar=False),
         "siamure": ours,
     }
     sides = {name: [] for name in searches}

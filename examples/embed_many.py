@@ -10,7 +10,6 @@ cluster, paths must be ones that all its machines reach. Blocks that a lost mach
 
 import argparse
 import glob
-import sys
 
 import numpy as np
 import ray
@@ -23,6 +22,9 @@ import modeling_siamure  # noqa: F401 - registers the Auto classes
 from modeling_siamure.clustering import assign
 from modeling_siamure.data_collator import tokenize_dataset
 from modeling_siamure.evaluation import embed
+
+# Reading and writing reserve no processor: where the workers have them all, both would wait for ever.
+BESIDE = {"num_cpus": 0}
 
 
 class Embedder:
@@ -47,16 +49,14 @@ def main() -> None:
     parser.add_argument("input", help="Parquet files, such as 'marked/*.parquet'")
     parser.add_argument("output", help="a folder for the Parquet files that are written")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument(
-        "--threads", type=int, default=1, help="of each worker; the processors that Ray reserves for it"
-    )
+    parser.add_argument("--threads", type=int, default=1, help="of each worker, which Ray keeps processors for")
     parser.add_argument("--gpus", type=float, default=0, help="of each worker")
     args = parser.parse_args()
     files = sorted(glob.glob(args.input)) if "://" not in args.input else [args.input]
     if not files:
         parser.error(f"there are no files {args.input}")
     ray.init(log_to_driver=False, include_dashboard=False)
-    rows = ray.data.read_parquet(files)
+    rows = ray.data.read_parquet(files, ray_remote_args=BESIDE)
     if "text" not in rows.schema().names:
         parser.error(f"{args.input}: there is no column text; it must hold marked sentences")
     rows.map_batches(
@@ -66,8 +66,8 @@ def main() -> None:
         compute=ray.data.ActorPoolStrategy(size=args.workers),
         num_cpus=args.threads,
         num_gpus=args.gpus,
-    ).write_parquet(args.output)
-    print(f"{args.output}: {rows.count()} rows", file=sys.stderr)
+    ).write_parquet(args.output, ray_remote_args=BESIDE)
+    print(f"{args.output}: {rows.count()} rows")
 
 
 if __name__ == "__main__":
