@@ -23,8 +23,8 @@ class Assignment:
 
     Attributes:
         clusters: The nearest centroid.
-        scores: Softmax of -s/2 |h - mu_c|^2 with s = 2 C / total variance of h: how clear the choice is, as the pipeline
-            says it.
+        scores: Softmax of -s/2 |h - mu_c|^2 with s = 2 C / total variance of h, as in the pipeline: how clear the choice
+            is.
         distances: |h - mu| to the nearest centroid, between 0 and 2.
         margins: 1 - distance to the nearest centroid / distance to the second: 0 half-way between the two, 1 on a
             centroid. 1 where there is one cluster.
@@ -86,11 +86,11 @@ class Rejection:
 def fit_rejection(embeddings: np.ndarray, assignment: Assignment, num_clusters: int, seed: int = 0) -> Rejection:
     """Chooses, without labels, which rows belong to no cluster.
 
-    **Far**: farther from the centroid than the upper fence of its cluster's distances, the third quartile and 1.5 times
-    the distance between the quartiles (Tukey 1977). **Between two**: of so small a margin that clusters of resampled rows
-    more often than not put such rows elsewhere. To that end, k-means on halves of a sample partitions all of it; its
-    clusters are matched with those that were found, and how often they agree is fitted as a growing function of the
-    margin. The threshold is where that function reaches one half.
+    **Far**: farther from the centroid than the upper fence of its cluster's distances, which is the third quartile and
+    1.5 times the distance between the quartiles (Tukey 1977). **Between two**: of so small a margin that clusters of
+    resampled rows more often than not put such rows elsewhere. To that end, k-means on halves of a sample partitions
+    all of it; its clusters are matched with those that were found, and how often they agree is fitted as a growing
+    function of the margin. The threshold is where that function reaches one half.
 
     Args:
         embeddings: h, `(rows, size)`; 5,000 of the rows are drawn by seed.

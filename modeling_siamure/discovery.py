@@ -21,7 +21,6 @@ from .assignment import SKIPPED, Assignment, Rejection, assign_rows, fit_rejecti
 from .clustering import Clusters, initialize_cluster_head, kmeans
 from .data_collator import tokenize_dataset
 from .distributed import on_main
-from .evaluation import embed
 from .hierarchy import relation_tree
 from .markers import find_entity_types
 from .modeling_siamure import SiamUREModel
@@ -134,7 +133,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
 
     def _start(self, dataset: Dataset):
         """A model around the recipe's encoder, with markers for the types of the rows."""
-        recipe = self._read_recipe()
+        recipe = self.read_recipe()
         encoder = encoder_path(recipe["model_name_or_path"])
         types = find_entity_types(text for text in dataset["text"] if text)
         options = {key: recipe[key] for key in MODEL_KEYS if key in recipe}
@@ -170,9 +169,9 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         else:
             number = self.num_clusters
         self._resize(max(number, 2))
-        state = [self._read_recipe(), number, self.seed]
+        state = [self.read_recipe(), number, self.seed]
         trained = folder / f"trained-{_key(rows['text'], json.dumps(state, default=str))}"
-        trainer = self._trainer(Path(f"{trained}.run"), rows)
+        trainer = self.trainer(Path(f"{trained}.run"), rows)
         if not trained.exists():
             trainer.train(resume_from_checkpoint=True)
             trainer.save_model(f"{trained}.partial")
@@ -184,7 +183,9 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
     def _estimate(self, rows: Dataset, embeddings: np.ndarray) -> NumClusters:
         pairs = None
         if {"head_type", "tail_type"} <= set(rows.column_names):
-            pairs = np.array([f"{head} {tail}" for head, tail in zip(rows["head_type"], rows["tail_type"], strict=True)])
+            pairs = np.array(
+                [f"{head} {tail}" for head, tail in zip(rows["head_type"], rows["tail_type"], strict=True)]
+            )
         return estimate_num_clusters(embeddings, pairs, self.seed, self.show_progress)
 
     def _discover(self, rows: Dataset) -> tuple:
@@ -209,7 +210,9 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         drawn = np.sort(np.random.default_rng(self.seed).permutation(len(embeddings))[:FITTED_ROWS])
         sample = embeddings[drawn]
         if number > 1 and (different := len(np.unique(sample, axis=0))) < number:
-            raise ValueError(f"{different} different rows can't form {number} clusters; ask for fewer, or give more rows")
+            raise ValueError(
+                f"{different} different rows can't form {number} clusters; ask for fewer, or give more rows"
+            )
         fitted = kmeans(sample, number, self.seed, num_restarts=10 if len(sample) <= 10_000 else 3)
         return fitted.centroids[np.argsort(-np.array(fitted.sizes), kind="stable")]
 
@@ -246,6 +249,16 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         parts = {name: _spread(part, used, num_rows, np.nan) for name, part in vars(assignment).items()}
         parts["clusters"] = _spread(assignment.clusters, used, num_rows, SKIPPED)
         self.assignment_ = Assignment(**parts)
+
+    @property
+    def how_embedded(self) -> str:
+        """What h is made by, in a sentence."""
+        if self.model:
+            return f"Embedded by the model {Path(self.model).name}."
+        encoder = self.read_recipe()["model_name_or_path"]
+        if self.train:
+            return f"Embedded by {encoder}, trained on these sentences."
+        return f"A first look: embedded by {encoder} as it is, without training on these sentences."
 
     # ------------------------------------------------------------------------------------------------------------------
     # Sorting other rows
@@ -288,15 +301,17 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
     # ------------------------------------------------------------------------------------------------------------------
     # Embedding
 
-    def _read_recipe(self) -> dict:
+    def read_recipe(self) -> dict:
+        """The recipe's keys and values."""
         return read_recipe(self.recipe or DEFAULT_RECIPE)
 
     def _arguments(self, output_dir: str) -> SiamURETrainingArguments:
-        options = {key: value for key, value in self._read_recipe().items() if key not in OTHER_KEYS}
+        options = {key: value for key, value in self.read_recipe().items() if key not in OTHER_KEYS}
         options |= {"seed": self.seed, "disable_tqdm": not self.show_progress}
         return SiamURETrainingArguments(output_dir, **options)
 
-    def _trainer(self, output_dir: Path, rows: Dataset | None = None) -> SiamURETrainer:
+    def trainer(self, output_dir: Path, rows: Dataset | None = None) -> SiamURETrainer:
+        """A trainer of the model, with the recipe's arguments."""
         arguments = self._arguments(str(output_dir))
         return DiscoveryTrainer(self.model_, arguments, train_dataset=rows, processing_class=self.tokenizer_)
 
@@ -317,7 +332,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
 
         A run that was interrupted goes on behind the last rows that it had written.
         """
-        trainer = self._trainer(folder)
+        trainer = self.trainer(folder)
         weights = {name: tensor.cpu() for name, tensor in self.model_.encoder.state_dict().items()}
         name = _key(rows["text"], *(tensor.float().numpy() for tensor in weights.values()))
         path, mark = folder / f"{name}.npy", folder / f"{name}.json"
