@@ -209,10 +209,13 @@ class ResumableTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         super()._save(output_dir, state_dict)
+        folder = Path(output_dir or self.args.output_dir)
         if self.args.should_save and not self.is_world_process_zero():
             # save_on_each_node: save_pretrained writes weights on the very first process only.
             state = self.model.state_dict() if state_dict is None else state_dict
-            save_file(state, Path(output_dir or self.args.output_dir, "model.safetensors"))
+            save_file(state, folder / "model.safetensors")
+        if self.args.should_save:  # a pickle that nobody has to load, with the paths of this machine in it
+            (folder / "training_args.bin").unlink()
 
     def _save_rng_state(self, output_dir: str) -> None:
         super()._save_rng_state(output_dir)

@@ -13,6 +13,8 @@ from transformers import PreTrainedTokenizerBase
 from .data_collator import RelationCollator
 from .distributed import shared_array
 
+DIAGNOSED_ROWS = 1024  # enough of them for `diagnose`
+
 
 @dataclass(frozen=True)
 class Embeddings:
@@ -136,3 +138,11 @@ def diagnose(embeddings: Embeddings) -> dict[str, float]:
     report["confidence"] = float(probabilities.max(axis=1).mean())
     report["used_clusters"] = len(np.unique(probabilities.argmax(axis=1)))
     return report
+
+
+def gold_labels(dataset: Dataset) -> np.ndarray | None:
+    """The gold relations of a dataset `(rows,)`, `None` where a row has none; `None` if no row has one."""
+    if "relation" not in dataset.column_names:
+        return None
+    labels = np.array(dataset["relation"], dtype=object)
+    return labels if any(label is not None for label in labels) else None

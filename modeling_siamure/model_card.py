@@ -21,7 +21,7 @@ SCORES = {"B3 F1": "b3_f1", "V F1": "v_measure_f1", "ARI": "ari"}
 RECIPE = (
     *("learning_rate", "head_learning_rate", "num_train_epochs", "warmup_epochs", "per_device_train_batch_size"),
     *("optim", "lr_scheduler_type", "clustering_loss", "clustering_weight", "entropy_weight", "num_neighbors"),
-    *("neighbors_per_anchor", "max_length", "bf16", "seed"),
+    *("mutual_neighbors", "neighbors_per_anchor", "cluster_head_init", "max_length", "bf16", "seed"),
 )
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&~$])")
 

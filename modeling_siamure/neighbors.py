@@ -85,6 +85,29 @@ def nearest_neighbors(
     return found
 
 
+def keep_mutual(neighbors: np.ndarray) -> np.ndarray:
+    """Leaves each anchor those neighbors that have it among their own, nearest first, repeated to fill its K places.
+
+    An anchor without such a neighbor becomes its own: its two views alone then say that they belong together.
+
+    Args:
+        neighbors: N(x), `(rows, K)`.
+
+    >>> keep_mutual(np.array([[1, 2], [0, 2], [1, 3], [1, 0]]))
+    array([[1, 1],
+           [0, 2],
+           [1, 1],
+           [3, 3]])
+    """
+    anchors = np.arange(len(neighbors))[:, None]
+    # One neighbor at a time: rows x K comparisons in memory, not rows x K x K.
+    is_mutual = np.column_stack([(neighbors[column] == anchors).any(axis=1) for column in neighbors.T])
+    mutual_first = np.take_along_axis(neighbors, np.argsort(~is_mutual, axis=1, kind="stable"), axis=1)
+    counts = is_mutual.sum(axis=1, keepdims=True)
+    repeated = np.arange(neighbors.shape[1]) % counts.clip(min=1)
+    return np.where(counts > 0, np.take_along_axis(mutual_first, repeated, axis=1), anchors).astype(neighbors.dtype)
+
+
 def neighbor_accuracy(neighbors: np.ndarray, labels: np.ndarray) -> float:
     """Share of neighbors that have their anchor's gold label (paper, Figure 3). A score, never a criterion.
 

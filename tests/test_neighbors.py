@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modeling_siamure import neighbors
-from modeling_siamure.neighbors import nearest_neighbors, neighbor_accuracy, neighbor_overlap
+from modeling_siamure.neighbors import keep_mutual, nearest_neighbors, neighbor_accuracy, neighbor_overlap
 
 
 @pytest.mark.parametrize(("row_block", "column_block"), [(1024, 16384), (7, 5), (64, 30)])
@@ -29,6 +31,16 @@ def test_a_row_is_excluded_by_index_and_its_duplicates_are_not():
 def test_too_few_rows():
     with pytest.raises(ValueError, match="20 rows can't have 20 neighbors each"):
         nearest_neighbors(torch.randn(20, 4), 20)
+
+
+@given(st.integers(2, 12).flatmap(lambda rows: st.tuples(st.just(rows), st.integers(1, rows - 1), st.integers(0, 99))))
+def test_mutual_neighbors_equal_the_slow_ones(case):
+    rows, count, seed = case
+    rng = np.random.default_rng(seed)
+    found = np.array([rng.permutation([j for j in range(rows) if j != i])[:count] for i in range(rows)])
+    for anchor, kept in enumerate(keep_mutual(found).tolist()):
+        mutual = [j for j in found[anchor] if anchor in found[j]] or [anchor]
+        assert kept == [mutual[place % len(mutual)] for place in range(count)]
 
 
 def test_scores_by_hand():

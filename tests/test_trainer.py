@@ -8,8 +8,9 @@ import torch
 from transformers import AutoTokenizer, set_seed
 
 from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
-from modeling_siamure.clustering import assign
+from modeling_siamure.clustering import assign, ward
 from modeling_siamure.losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
+from modeling_siamure.neighbors import keep_mutual
 
 
 def make_trainer(encoder, rows, output_dir, compute_metrics=None, dropout=0.1, **options):
@@ -167,16 +168,30 @@ def test_phases_and_refresh(runs):
     assert "used_clusters" not in health[0] and "used_clusters" in health[1]
 
 
-def test_head_starts_from_kmeans(encoder, rows, tmp_path):
-    trainer = make_trainer(encoder, rows, tmp_path, warmup_epochs=0)
+@pytest.mark.parametrize("start", ["ward", "kmeans"])
+def test_head_starts_from_a_partition(encoder, rows, tmp_path, start):
+    trainer = make_trainer(encoder, rows, tmp_path, warmup_epochs=0, cluster_head_init=start)
     trainer.begin_epoch(0)
     embeddings = trainer.embed(trainer.train_dataset)
-    clusters = trainer._kmeans(embeddings.relation)
-    assert (embeddings.cluster_probabilities.argmax(1) == clusters.labels).all()
+    clusters = ward(embeddings.relation, 3) if start == "ward" else trainer._kmeans(embeddings.relation)
+    nearest = assign(embeddings.relation, clusters.centroids)
+    assert (embeddings.cluster_probabilities.argmax(1) == nearest).all()
+
+
+def test_head_starts_from_noise(encoder, rows, tmp_path):
     trainer = make_trainer(encoder, rows, tmp_path, warmup_epochs=0, cluster_head_init="random")
     before = weights(trainer)
     trainer.begin_epoch(0)
     assert not changed(before, weights(trainer))
+
+
+def test_mutual_neighbors(encoder, rows, tmp_path):
+    trainer = make_trainer(encoder, rows, tmp_path, warmup_epochs=0)
+    mutual = make_trainer(encoder, rows, tmp_path, warmup_epochs=0, mutual_neighbors=True)
+    trainer.begin_epoch(0)
+    mutual.begin_epoch(0)
+    assert (mutual.neighbors == keep_mutual(trainer.neighbors)).all()
+    assert (mutual.neighbors != trainer.neighbors).any()
 
 
 def test_clusters_are_stored(runs, tmp_path):
