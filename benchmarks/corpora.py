@@ -52,12 +52,9 @@ def draw(rows: Dataset, count: int, seed: int = 0) -> Dataset:
     return rows.select(np.sort(chosen))
 
 
-def untrained_embeddings(rows: Dataset, cache: Path | None = None) -> np.ndarray:
+def untrained_embeddings(rows: Dataset, cache: Path) -> np.ndarray:
     """h of the default recipe's encoder before any training, read from `cache` if it is there."""
-    if cache is not None and cache.exists():
-        return np.load(cache)
-    embeddings = np.array(RelationDiscovery().embed(rows))
-    if cache is not None:
+    if not cache.exists():
         cache.parent.mkdir(parents=True, exist_ok=True)
-        np.save(cache, embeddings)
-    return embeddings
+        np.save(cache, RelationDiscovery(1).fit(rows).embeddings_)
+    return np.load(cache)

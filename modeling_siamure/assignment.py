@@ -23,8 +23,8 @@ class Assignment:
 
     Attributes:
         clusters: The nearest centroid.
-        scores: Softmax of -s/2 |h - mu_c|^2 with s = 2 C / total variance of h, as in the pipeline: how clear the choice
-            is.
+        scores: How clear the choice is: softmax of -s/2 |h - mu_c|^2 with s = 2 C / total variance of h, as in the
+            pipeline.
         distances: |h - mu| to the nearest centroid, between 0 and 2.
         margins: 1 - distance to the nearest centroid / distance to the second: 0 half-way between the two, 1 on a
             centroid. 1 where there is one cluster.

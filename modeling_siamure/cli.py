@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     which = discover.add_mutually_exclusive_group()
     which.add_argument("--model", help="embed with this trained model: a folder, or a name on the hub")
     which.add_argument(
-        "--train", action="store_true", help="train on the sentences first; else the encoder is as it is"
+        "--train", action="store_true", help="train on the sentences first; else take the encoder as it is"
     )
     discover.add_argument("--recipe", type=Path, help="encoder and training, as a recipe of train.py; the default one")
     discover.add_argument("--num_clusters", default="auto", help="how many relations to look for, or auto")
@@ -144,6 +144,7 @@ def assign(args: argparse.Namespace) -> None:
     from accelerate import PartialState
     from datasets.utils.logging import disable_progress_bar
 
+    from .assignment import SKIPPED, UNASSIGNED
     from .discovery import RelationDiscovery
     from .output import write_assignments
 
@@ -157,9 +158,8 @@ def assign(args: argparse.Namespace) -> None:
     labels = discovery.predict(dataset)
     if PartialState().is_main_process:
         write_assignments(output, dataset, discovery)
-        print(
-            f"{len(labels):,} sentences, {(labels == -1).sum():,} unassigned, {(labels == -2).sum():,} skipped: {output}"
-        )
+        counts = [f"{len(labels):,} sentences", f"{(labels == UNASSIGNED).sum():,} unassigned"]
+        print(", ".join([*counts, f"{(labels == SKIPPED).sum():,} skipped: {output}"]))
 
 
 def _require_plotly():

@@ -21,6 +21,7 @@ from .assignment import SKIPPED, Assignment, Rejection, assign_rows, fit_rejecti
 from .clustering import Clusters, initialize_cluster_head, kmeans
 from .data_collator import tokenize_dataset
 from .distributed import on_main
+from .evaluation import embed
 from .hierarchy import relation_tree
 from .markers import find_entity_types
 from .modeling_siamure import SiamUREModel
@@ -58,8 +59,8 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         show_progress: Whether to show progress bars.
 
     Attributes:
-        labels_: Cluster of each row, -1 where it is unassigned and -2 where it was skipped because its two mentions alone
-            are too long: `(rows,)`.
+        labels_: Cluster of each row, `(rows,)`; -1 where it is unassigned, -2 where it was skipped because its two
+            mentions alone are too long.
         assignment_: Nearest cluster, score, distance and margin of each row.
         clusters_: The clusters, the largest first, as `DescribedCluster`: name, size, type pairs, words, examples.
         num_clusters_: The `NumClusters` that C was chosen by; without trials if it was given.
@@ -104,8 +105,8 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         """Finds the clusters of a dataset.
 
         Args:
-            dataset: Rows with a `text` column of marked sentences, as `data_scripts` gives them; rows whose text is null
-                are skipped.
+            dataset: Rows with a `text` column of marked sentences, as `data_scripts` gives them; rows whose text is
+                null are skipped.
             y: Ignored.
 
         Raises:
@@ -115,6 +116,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             raise ValueError(f"num_clusters={self.num_clusters!r}: it must be 1 or more, or 'auto'")
         if self.model and self.train:
             raise ValueError("model and train exclude each other: a trained model is taken as it is")
+        _check(dataset)
         set_seed(self.seed)
         if self.model:
             self._load(self.model)
@@ -149,8 +151,6 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
 
     def _tokenize(self, dataset: Dataset) -> tuple[Dataset, np.ndarray]:
         """The rows that can be used, with their token ids; and which rows of the dataset these are."""
-        if "text" not in dataset.column_names:
-            raise ValueError("the rows have no column 'text' with marked sentences; data_scripts writes it")
         kept = [name for name in ("text", "head_type", "tail_type", "relation") if name in dataset.column_names]
         with PartialState().main_process_first():
             rows = dataset.select_columns(kept).add_column("row", np.arange(len(dataset)))
@@ -246,9 +246,9 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         if config.max_distances:
             labels = Rejection(config.max_distances, config.min_margin).label(assignment)
         self.labels_ = _spread(labels, used, num_rows, SKIPPED)
-        parts = {name: _spread(part, used, num_rows, np.nan) for name, part in vars(assignment).items()}
-        parts["clusters"] = _spread(assignment.clusters, used, num_rows, SKIPPED)
-        self.assignment_ = Assignment(**parts)
+        clusters = _spread(assignment.clusters, used, num_rows, SKIPPED)
+        values = (assignment.scores, assignment.distances, assignment.margins)
+        self.assignment_ = Assignment(clusters, *(_spread(part, used, num_rows, np.nan) for part in values))
 
     @property
     def how_embedded(self) -> str:
@@ -290,6 +290,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
 
         Sets `labels_` and `assignment_` to those of these rows.
         """
+        _check(dataset)
         rows, used = self._tokenize(dataset)
         with self._folder() as folder:
             embeddings = self._embed(rows, folder)
@@ -349,7 +350,14 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         with tqdm(total=len(rows), initial=done, desc="Embedding", unit="row", disable=is_hidden) as bar:
             for start in range(done, len(rows), EMBEDDED_ROWS):
                 end = min(start + EMBEDDED_ROWS, len(rows))
-                part = trainer.embed(rows.select(range(start, end)), relation_only=True).relation
+                part = embed(
+                    self.model_,
+                    rows.select(range(start, end)),
+                    self.tokenizer_,
+                    trainer.accelerator,
+                    trainer.args.per_device_eval_batch_size,
+                    relation_only=True,
+                ).relation
                 if trainer.is_world_process_zero():
                     embeddings = np.load(path, mmap_mode="r+")
                     embeddings[start:end] = part
@@ -359,6 +367,11 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
                     partial.replace(mark)
                 bar.update(end - start)
         return np.load(path, mmap_mode="r") if trainer.is_world_process_zero() else None
+
+
+def _check(dataset: Dataset):
+    if "text" not in dataset.column_names:
+        raise ValueError("the rows have no column 'text' with marked sentences; data_scripts writes it")
 
 
 def _key(*parts) -> str:

@@ -1,10 +1,10 @@
 """Names for clusters, made of nothing but the clusters' own sentences."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, count
+from itertools import chain, count, takewhile
+from operator import eq
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
@@ -82,10 +82,10 @@ def name_clusters(texts: Iterable[str], labels: np.ndarray, num_clusters: int) -
     """Names each cluster by its most frequent type pair and the words that set it apart from the others.
 
     A word counts once a sentence, where it stands between the mentions or within three words of them. A cluster's
-    words are those with the largest p log(p / q)^2, where p is the share of its sentences that have the word, q the share
-    of all others', and p > q. The square is what keeps words down that are merely frequent (the, of), in any language. Of
-    words that begin alike (crosses, crossing) the first stands for all. Where a name is taken, more words are added, then
-    a number.
+    words are those with the largest p log(p / q)^2, where p is the share of its sentences that have the word, q the
+    share of all others', and p > q. The square is what keeps words down that are merely frequent (the, of), in any
+    language. Of words that begin alike (crosses, crossing) the first stands for all. Where a name is taken, more words
+    are added, then a number.
 
     Args:
         texts: Marked sentences.
@@ -166,6 +166,6 @@ def _alike(word: str, other: str) -> bool:
     >>> _alike("crosses", "crossing"), _alike("film", "films"), _alike("born", "bore")
     (True, True, False)
     """
-    shared = len(os.path.commonprefix([word, other]))
+    shared = sum(takewhile(bool, map(eq, word, other)))
     shorter = min(len(word), len(other))
     return shared >= max(5, 0.6 * shorter) or (shared == shorter >= 4)

@@ -15,7 +15,7 @@ NUM_RESAMPLES = 4
 ROWS_PER_CLUSTER = 10  # in the sample: of fewer, no stability can be told
 MAX_CLUSTERS = 160
 NUM_TRIALS = 14
-CLEAR_EXCESS = 0.05  # below it, rows fall into clusters no more than structureless ones would
+CLEAR_EXCESS = 0.2  # below it, rows fall into clusters no more than structureless ones would
 SAME_AS_TYPES = 0.99
 
 
@@ -70,7 +70,7 @@ def estimate_num_clusters(
     themselves, so that of structureless rows with the same variances is subtracted, as the gap statistic does
     (Tibshirani et al. 2001). Local maxima of this excess are candidates, and **the candidate with the largest excess is
     chosen**. Candidates whose clusters the entity types alone decide on come last: they tell nothing new. Where no
-    excess reaches 0.05, there is one cluster. The silhouette stands beside for the reader; it does not choose.
+    excess reaches 0.2, there is one cluster. The silhouette stands beside for the reader; it does not choose.
 
     Args:
         embeddings: h, `(rows, size)`; 3,000 of the rows are drawn by seed, in their 64 largest principal components.

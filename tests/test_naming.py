@@ -16,7 +16,7 @@ def marked(sentence: str, head: str, tail: str, head_type="PERSON", tail_type="F
 
 
 def test_weights_by_hand():
-    """Cluster 0: led in 3 of 3 sentences, elsewhere (0 + 1) / (3 + 2): log(5)^2 = 2.59. The in 2 of 3, elsewhere 4 of 5.
+    """Cluster 0: led in 3 of 3 sentences, elsewhere (0 + 1) / (3 + 2): log(5)^2 = 2.59. The: 2 of 3, elsewhere 4 of 5.
 
     Cluster 1: the in 3 of 3, elsewhere 3 of 5: log(5/3)^2 = 0.26; quit and sued in 1 of 3, elsewhere 1 of 5, a third of
     0.26 each, so that the alphabet decides.

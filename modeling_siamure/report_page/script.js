@@ -76,7 +76,7 @@ function matches(point) {
 }
 
 function drawMap() {
-  const all = points.x.keys().toArray ? points.x.keys().toArray() : [...points.x.keys()];
+  const all = [...points.x.keys()];
   shown = all.filter(matches);
   const isFiltered = shown.length < all.length, chosen = new Set(shown);
   const trace = (rows, marker, hoverinfo) => ({
@@ -225,7 +225,7 @@ function drawGold() {
   const escape = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");  // Plotly reads tags
   const names = clusters.map((cluster) => escape(cluster.name)), relations = gold.relations.map(escape);
   byId("gold").style.height = `${160 + 18 * clusters.length}px`;
-  Plotly.react("gold", [{ type: "heatmap", x: relations, y: names, z: share, text: gold.counts, colorscale: "Blues", reversescale: !matchMedia("(prefers-color-scheme: dark)").matches, showscale: false, hovertemplate: "%{y}<br>%{x}: %{text}<extra></extra>" }], layout({
+  Plotly.react("gold", [{ type: "heatmap", x: relations, y: names, z: share, text: gold.counts, colorscale: [[0, style("--panel")], [1, style("--accent")]], showscale: false, hovertemplate: "%{y}<br>%{x}: %{text}<extra></extra>" }], layout({
     margin: { l: 10, r: 10, t: 10, b: 10 },
     xaxis: { automargin: true, tickangle: -60, type: "category" }, yaxis: { automargin: true, autorange: "reversed", type: "category" },
   }), config);
