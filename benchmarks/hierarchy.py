@@ -5,7 +5,8 @@
 On the embedded corpus (train), with h of the default recipe's encoder before any training. A cluster counts as that of
 the relation that most of its rows have; of several, the one with most rows. Strangers are the clusters of other
 relations below the lowest node that holds the three: siblings have none. Where k-means has no cluster for one of the
-three, the question does not arise. Beside the tree of this package (words between the mentions), Ward's on the whole of h.
+three, the question does not arise. Beside the tree of this package (words between the mentions), Ward's on the whole of
+h.
 """
 
 import argparse

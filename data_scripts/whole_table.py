@@ -40,6 +40,7 @@ class WholeTable(Table):
                     if isinstance(raw, DataError):
                         raise raw
                     (row,) = self._finish(self._instance(raw), str(place))
+                    row |= {"problem": None} if self.config.on_error == "skip" else {}
                 except DataError as error:
                     error.file, error.row = source, place
                     if self.config.on_error == "raise":
