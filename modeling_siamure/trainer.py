@@ -11,16 +11,17 @@ from datasets import Dataset
 from safetensors.numpy import load_file, save_file
 from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
+from torch.distributed.fsdp import FSDPModule
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 from .checkpointing import ResumableTrainer
 from .clustering import initialize_cluster_head, ward
 from .clustering_trainer import ClusteringTrainer
 from .data_collator import AnchorDataset, LengthBucketBatchSampler, RelationCollator, tokenize_dataset
-from .distributed import gather_rows, on_main
+from .distributed import on_main
 from .evaluation import DIAGNOSED_ROWS, diagnose, gold_labels
 from .modeling_siamure import SiamUREModel
-from .neighbors import keep_mutual, nearest_neighbors, neighbor_accuracy, neighbor_overlap, shard_rows
+from .neighbors import keep_mutual, nearest_neighbors, neighbor_accuracy, neighbor_overlap
 from .objective import AnchorCounts, batch_loss
 from .training_args import SiamURETrainingArguments
 
@@ -105,6 +106,8 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
         train_dataset, eval_dataset = tokenized(train_dataset), tokenized(eval_dataset)
         # Before the base class makes the output folder: a mistake leaves nothing behind.
         _check_size(model.config.num_labels, args, train_dataset, eval_dataset)
+        # FSDP2 gives each of these modules shards of its own, and then the token embeddings, which must not be in one.
+        model._no_split_modules = {name for name in model._no_split_modules if "Embeddings" not in name}
         super().__init__(
             model=model,
             args=args,
@@ -157,14 +160,9 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
 
     def _mine_neighbors(self, embeddings: np.ndarray):
         args = self.args
-        own = nearest_neighbors(
-            embeddings,
-            args.num_neighbors,
-            show_progress=self._show_progress,
-            rows=shard_rows(len(embeddings), args.process_index, args.world_size),
-            device=args.device,
-        )
-        found = gather_rows(own.to(args.device), self.accelerator).cpu().numpy()
+        found = nearest_neighbors(
+            embeddings, args.num_neighbors, self.accelerator, args.neighbor_search, self._show_progress
+        ).numpy()
         if args.mutual_neighbors:
             found = keep_mutual(found)
 
@@ -192,6 +190,8 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
             initialize_cluster_head(head, embeddings, clusters)
             return {f"cluster_head.{name}": tensor for name, tensor in head.state_dict().items()}
 
+        if isinstance(self.model, FSDPModule):
+            self.model.reshard()  # embedding has left some weights gathered
         # Also where the model's own tensors are shards of these.
         set_model_state_dict(self.model, on_main(start), options=StateDictOptions(full_state_dict=True, strict=False))
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -35,10 +36,26 @@ class Result:
         results = json.loads((folder / "results.json").read_text())
         self.logs, self.metrics, self.processes = results["logs"], results["metrics"], results["processes"]
         self.neighbors = np.load(folder / "neighbors.npy")
-        self.weights = load_file(folder / "final.safetensors")
+        self.weights = load_file(folder / "model.safetensors")
 
-    def trajectory(self, *names: str) -> list[dict[str, float]]:
-        return [{name: entry[name] for name in names if name in entry} for entry in self.logs if "loss" in entry]
+    def trajectory(self) -> list[dict[str, float]]:
+        """Epoch, loss and its parts, step by step."""
+        return [
+            {name: value for name, value in entry.items() if name == "epoch" or name.startswith("loss")}
+            for entry in self.logs
+            if "loss" in entry
+        ]
+
+
+def assert_follows(two: Result, one: Result):
+    """A run of two processes is that of one process, but for rounding."""
+    assert (one.processes, two.processes) == (1, 2)
+    for step, (found, expected) in enumerate(zip(two.trajectory(), one.trajectory(), strict=True)):
+        assert found == pytest.approx(expected, rel=0, abs=1e-5), step
+    assert (one.neighbors == two.neighbors).all()
+    assert two.metrics == pytest.approx(one.metrics, abs=1e-4)
+    for key, weight in one.weights.items():
+        np.testing.assert_allclose(two.weights[key], weight, atol=1e-4, err_msg=key)
 
 
 # Rows, and the batches of one and of two processes: the same rows in each optimizer step.
@@ -83,13 +100,20 @@ def results(encoder, tmp_path_factory):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_two_processes_follow_one(results, name):
     one, two = results[name]
-    assert (one.processes, two.processes) == (1, 2)
-    names = ("loss", "loss_siamese", "loss_consistency", "loss_entropy", "loss_neighbor_cosine", "epoch")
-    expected, found = one.trajectory(*names), two.trajectory(*names)
-    assert len(expected) == len(found) and {len(entry) for entry in expected} == {3, 4 + (name != "accumulation")}
-    for step, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
-        assert ours == pytest.approx(theirs, rel=0, abs=1e-5), step
-    assert (one.neighbors == two.neighbors).all()
-    assert two.metrics == pytest.approx(one.metrics, abs=1e-4)
-    for key, weight in one.weights.items():
-        np.testing.assert_allclose(two.weights[key], weight, atol=1e-4, err_msg=key)
+    joint = 4 + (name != "accumulation")
+    assert {len(entry) for entry in one.trajectory()} == {3, joint}  # both phases
+    assert_follows(two, one)
+
+
+@pytest.mark.extended
+def test_shards_follow_one_process(encoder, results, tmp_path):
+    """FSDP2, stopped and resumed: from whole weights in a checkpoint as in our recipe, and from shards."""
+    runs = []
+    for kind in ("FULL_STATE_DICT", "SHARDED_STATE_DICT"):
+        run = {"output_dir": str(tmp_path / kind), "processes": 2, "shards": kind, "rows": 61}
+        run["per_device_train_batch_size"] = 4
+        runs += [run | {"signal": signal.SIGTERM}, run | {"resume": True}]
+    statuses, output = execute(encoder, tmp_path, runs)
+    assert statuses == [143, 0, 143, 0], output
+    for kind in ("FULL_STATE_DICT", "SHARDED_STATE_DICT"):
+        assert_follows(Result(tmp_path / kind), results["uneven"][0])

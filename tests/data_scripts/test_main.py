@@ -108,7 +108,7 @@ def test_without_a_command_the_corpora_are_listed(capsys):
         (["describe", "tacrid"], "no corpus is called 'tacrid'"),
         (["describe", "fewrel", "--data_dir", "/nowhere"], "/nowhere is not a folder"),
         (["describe", "fewrel", "--data_dir", ".", "--tacrev", "x"], "fewrel has no option 'tacrev'"),
-        (["describe", "csv", "--data_files", "rows.csv"], "--data_files 'rows.csv' has no '='; write NAME=VALUE"),
+        (["describe", "csv", "--data_files", "rows.csv"], "--data_files takes NAME=VALUE, not 'rows.csv'"),
         (["describe", "table", "--data_files", "train=PATH"], "row 5, field tail: does not stand in the sentence"),
         (["prepare", "table", "--output_dir", "FOLDER"], "is there already"),
     ],
