@@ -49,8 +49,7 @@ def assign_rows(embeddings: np.ndarray, centroids: np.ndarray, sizes: list[int] 
     ([0, 0], [1.0, 0.0])
     """
     if sizes is None:
-        blocks = (embeddings[start : start + BLOCK] for start in range(0, len(embeddings), BLOCK))
-        sizes = sum(np.bincount(assign(block, centroids), minlength=len(centroids)) for block in blocks)
+        sizes = np.bincount(assign(embeddings, centroids), minlength=len(centroids))
     weights = np.asarray(sizes) / np.sum(sizes)
     variance = max(1 - np.square(weights @ centroids).sum(), 1e-12)  # rows have length 1
     parts = []

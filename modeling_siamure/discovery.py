@@ -14,7 +14,6 @@ from accelerate import PartialState
 from datasets import Dataset
 from sklearn.base import BaseEstimator, ClusterMixin
 from torch import nn
-from tqdm.auto import tqdm
 from transformers import AutoConfig, AutoTokenizer, set_seed
 
 from .assignment import SKIPPED, Assignment, Rejection, assign_rows, fit_rejection
@@ -31,8 +30,7 @@ from .recipe import DEFAULT_RECIPE, MODEL_KEYS, OTHER_KEYS, encoder_path, read_r
 from .trainer import SiamURETrainer
 from .training_args import SiamURETrainingArguments
 
-EMBEDDED_ROWS = 16384  # are embedded between two marks from which an interrupted run goes on
-FITTED_ROWS = 50_000  # k-means sees so many; other rows get the nearest of its centroids
+COMPARED_ROWS = 10_000
 
 
 class DiscoveryTrainer(SiamURETrainer):
@@ -189,7 +187,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         return estimate_num_clusters(embeddings, pairs, self.seed, self.show_progress)
 
     def _discover(self, rows: Dataset) -> tuple:
-        """All that is found in h, on the main process, which alone has it."""
+        """All that is found in h, on the main process."""
         embeddings = self.embeddings_
         if self.num_clusters == "auto":
             estimate = self._estimate(rows, embeddings)
@@ -207,21 +205,19 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
 
     def _centroids(self, embeddings: np.ndarray, number: int) -> np.ndarray:
         """Those of k-means, of the largest cluster first."""
-        drawn = np.sort(np.random.default_rng(self.seed).permutation(len(embeddings))[:FITTED_ROWS])
-        sample = embeddings[drawn]
-        if number > 1 and (different := len(np.unique(sample, axis=0))) < number:
-            raise ValueError(
-                f"{different} different rows can't form {number} clusters; ask for fewer, or give more rows"
-            )
-        fitted = kmeans(sample, number, self.seed, num_restarts=10 if len(sample) <= 10_000 else 3)
+        few = embeddings[:COMPARED_ROWS]
+        if number > 1 and (different := len(np.unique(few, axis=0))) < number:
+            problem = f"{different} different rows can't form {number} clusters"
+            raise ValueError(f"{problem}; ask for fewer, or give more rows")
+        fitted = kmeans(embeddings, number, self.seed, num_restarts=10 if len(embeddings) <= COMPARED_ROWS else 3)
         return fitted.centroids[np.argsort(-np.array(fitted.sizes), kind="stable")]
 
     def _store(self, clusters: Clusters, rejection: Rejection | None):
         """Puts centroids, names and thresholds into the model, and a cluster head that starts from the centroids."""
         if not self.train or len(clusters.centroids) != self.model_.config.num_labels:
             self._resize(len(clusters.centroids))
-            if self.embeddings_ is not None and len(clusters.centroids) > 1:
-                initialize_cluster_head(self.model_.cluster_head, self.embeddings_[:FITTED_ROWS], clusters)
+            if len(clusters.centroids) > 1:
+                initialize_cluster_head(self.model_.cluster_head, self.embeddings_[:COMPARED_ROWS], clusters)
         self.model_.cluster_centroids.copy_(torch.from_numpy(clusters.centroids))
         config = self.model_.config
         config.cluster_sizes = clusters.sizes
@@ -328,45 +324,20 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             PartialState().wait_for_everyone()
             on_main(lambda: shutil.rmtree(name))
 
-    def _embed(self, rows: Dataset, folder: Path) -> np.ndarray | None:
-        """h of tokenized rows, in a memory-mapped file; on the main process only.
-
-        A run that was interrupted goes on behind the last rows that it had written.
-        """
+    def _embed(self, rows: Dataset, folder: Path) -> np.ndarray:
+        """h of tokenized rows, kept in the folder: a run that was interrupted goes on there."""
         trainer = self.trainer(folder)
-        weights = {name: tensor.cpu() for name, tensor in self.model_.encoder.state_dict().items()}
-        name = _key(rows["text"], *(tensor.float().numpy() for tensor in weights.values()))
-        path, mark = folder / f"{name}.npy", folder / f"{name}.json"
-        shape = len(rows), self.model_.config.relation_embedding_size
-
-        def begin() -> int:
-            if mark.exists():
-                return json.loads(mark.read_text())
-            np.lib.format.open_memmap(path, "w+", np.float32, shape).flush()
-            return 0
-
-        done = on_main(begin)
-        is_hidden = not (self.show_progress and trainer.is_world_process_zero())
-        with tqdm(total=len(rows), initial=done, desc="Embedding", unit="row", disable=is_hidden) as bar:
-            for start in range(done, len(rows), EMBEDDED_ROWS):
-                end = min(start + EMBEDDED_ROWS, len(rows))
-                part = embed(
-                    self.model_,
-                    rows.select(range(start, end)),
-                    self.tokenizer_,
-                    trainer.accelerator,
-                    trainer.args.per_device_eval_batch_size,
-                    relation_only=True,
-                ).relation
-                if trainer.is_world_process_zero():
-                    embeddings = np.load(path, mmap_mode="r+")
-                    embeddings[start:end] = part
-                    embeddings.flush()
-                    partial = mark.with_suffix(".partial")
-                    partial.write_text(json.dumps(end))
-                    partial.replace(mark)
-                bar.update(end - start)
-        return np.load(path, mmap_mode="r") if trainer.is_world_process_zero() else None
+        weights = [tensor.cpu().float().numpy() for tensor in self.model_.encoder.state_dict().values()]
+        return embed(
+            self.model_,
+            rows,
+            self.tokenizer_,
+            trainer.accelerator,
+            trainer.args.per_device_eval_batch_size,
+            show_progress=self.show_progress and trainer.is_world_process_zero(),
+            relation_only=True,
+            folder=folder / f"embedded-{_key(rows['text'], *weights)}",
+        ).relation
 
 
 def _check(dataset: Dataset):

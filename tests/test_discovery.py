@@ -6,7 +6,7 @@ from datasets import Dataset
 from sklearn.base import clone
 from transformers import AutoModel, AutoTokenizer, pipeline
 
-from modeling_siamure import RelationDiscovery, discovery
+from modeling_siamure import RelationDiscovery, SiamUREModel, clustering, discovery
 from modeling_siamure.markers import insert_markers
 
 from .conftest import make_rows
@@ -91,24 +91,27 @@ def test_training(recipe, rows, tmp_path):
 
 
 def test_an_interrupted_run_goes_on(recipe, rows, found, tmp_path, monkeypatch):
-    monkeypatch.setattr(discovery, "EMBEDDED_ROWS", 16)
-    calls, embed = [], discovery.embed
+    batches, forward = [], SiamUREModel.forward
 
-    def interrupted(model, part, *args, **options):
-        calls.append(len(part))
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return embed(model, part, *args, **options)
+    def counted(self, input_ids, **inputs):
+        batches.append(len(input_ids))
+        return forward(self, input_ids, **inputs)
 
-    monkeypatch.setattr(discovery, "embed", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        RelationDiscovery(4, recipe=recipe, work_dir=str(tmp_path)).fit(rows)
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SiamUREModel, "forward", counted)
+    with monkeypatch.context() as patch:
+        patch.setattr(discovery, "kmeans", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            RelationDiscovery(4, recipe=recipe, work_dir=str(tmp_path)).fit(rows)
+    assert batches == [16, 16, 16, 12]
     resumed = RelationDiscovery(4, recipe=recipe, work_dir=str(tmp_path)).fit(rows)
-    assert calls == [16, 16, 16, 16, 12]
+    assert batches[4:] == [12]  # the last batch says how wide h is
     np.testing.assert_allclose(resumed.embeddings_, found.embeddings_, atol=1e-5)
     # Other rows start anew.
     other = RelationDiscovery(2, recipe=recipe, work_dir=str(tmp_path)).fit(rows.select(range(20)))
-    assert calls[5:] == [16, 4] and len(other.labels_) == 20
+    assert batches[5:] == [16, 4] and len(other.labels_) == 20
 
 
 def test_rows_that_cannot_be_used_are_skipped(recipe, rows):
@@ -120,8 +123,8 @@ def test_rows_that_cannot_be_used_are_skipped(recipe, rows):
     assert np.isnan(found.assignment_.scores[20:]).all() and len(found.embeddings_) == 20
 
 
-def test_large_sets_are_fitted_on_a_sample(recipe, rows, monkeypatch):
-    monkeypatch.setattr(discovery, "FITTED_ROWS", 30)
+def test_large_sets_are_clustered_batch_by_batch(recipe, rows, monkeypatch):
+    monkeypatch.setattr(clustering, "FULL_ROWS", 30)
     found = RelationDiscovery(3, recipe=recipe).fit(rows)
     assert sum(found.model_.config.cluster_sizes) == 60 and (found.labels_ > -2).all()
 
