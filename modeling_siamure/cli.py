@@ -93,7 +93,6 @@ def read(args: argparse.Namespace):
 
 
 def discover(args: argparse.Namespace) -> None:
-    from accelerate import PartialState
     from datasets.utils.logging import disable_progress_bar
 
     from .discovery import RelationDiscovery
@@ -107,19 +106,20 @@ def discover(args: argparse.Namespace) -> None:
         _require_plotly()
     if args.no_progress:
         disable_progress_bar()
-    state = PartialState()
+    discovery = RelationDiscovery(
+        "auto" if args.num_clusters == "auto" else int(args.num_clusters),
+        model=args.model,
+        train=args.train,
+        recipe=args.recipe and str(args.recipe),
+        reject=not args.keep_all,
+        seed=args.seed,
+        work_dir=str(args.output_dir / UNFINISHED),
+        show_progress=not args.no_progress,
+    )
+    state = discovery.processes()
     with claimed(args.output_dir, state.is_main_process) as unfinished:
+        state.wait_for_everyone()
         dataset = read(args)
-        discovery = RelationDiscovery(
-            "auto" if args.num_clusters == "auto" else int(args.num_clusters),
-            model=args.model,
-            train=args.train,
-            recipe=args.recipe and str(args.recipe),
-            reject=not args.keep_all,
-            seed=args.seed,
-            work_dir=str(unfinished),
-            show_progress=not args.no_progress,
-        )
         discovery.fit(dataset)
         if state.is_main_process:
             write_model(discovery, unfinished / "model", args.output_dir.name, args.file.name)

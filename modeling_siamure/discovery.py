@@ -115,6 +115,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         if self.model and self.train:
             raise ValueError("model and train exclude each other: a trained model is taken as it is")
         _check(dataset)
+        self.processes()
         set_seed(self.seed)
         if self.model:
             self._load(self.model)
@@ -287,6 +288,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         Sets `labels_` and `assignment_` to those of these rows.
         """
         _check(dataset)
+        self.processes()
         rows, used = self._tokenize(dataset)
         with self._folder() as folder:
             embeddings = self._embed(rows, folder)
@@ -301,6 +303,11 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
     def read_recipe(self) -> dict:
         """The recipe's keys and values."""
         return read_recipe(self.recipe or DEFAULT_RECIPE)
+
+    def processes(self) -> PartialState:
+        """The state of this run's processes, which are set up as the recipe says."""
+        self._arguments("")
+        return PartialState()
 
     def _arguments(self, output_dir: str) -> SiamURETrainingArguments:
         options = {key: value for key, value in self.read_recipe().items() if key not in OTHER_KEYS}
