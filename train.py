@@ -6,7 +6,6 @@
 Each key of a recipe, and each argument of `transformers.TrainingArguments`, can be given on the line too.
 """
 
-import importlib.util
 import json
 import logging
 import os
@@ -19,7 +18,7 @@ from typing import Literal, NoReturn
 from huggingface_hub.errors import HTTPError
 from transformers import HfArgumentParser
 
-from modeling_siamure.recipe import recipe_words
+from modeling_siamure.recipe import encoder_path, recipe_words
 from modeling_siamure.training_args import SiamURETrainingArguments
 
 
@@ -86,17 +85,6 @@ def check_output(args: SiamURETrainingArguments):
         raise ValueError(
             f"{output} holds an unfinished run; go on with --resume_from_checkpoint true, or give another --output_dir"
         )
-
-
-def encoder_path(name: str) -> str:
-    """Resolves pip:PACKAGE/FOLDER to the folder inside the installed package, without importing it."""
-    if not name.startswith("pip:"):
-        return name
-    package, _, folder = name.removeprefix("pip:").partition("/")
-    spec = importlib.util.find_spec(package)
-    if spec is None:
-        raise ValueError(f"the encoder's package {package} is not installed; pip install 'siamure[demo]'")
-    return str(Path(spec.submodule_search_locations[0], folder))
 
 
 def load_data(data: DataArguments, seed: int):

@@ -1,23 +1,21 @@
-"""Does it help to start the cluster head from k-means centroids of h? The demo recipe, against a head from noise.
+"""Does it help to start the cluster head from a partition of h? The demo recipe (Ward) against a start from noise.
 
 python -m benchmarks.head_init --work_dir DIR [--seeds 0 1 2]
 """
 
 from .runs import argument_parser, summarize, train_all, write
 
+STARTS = {"Ward": {}, "noise": {"cluster_head_init": "random"}}
+
 
 def main():
     args = argument_parser(__doc__).parse_args()
-    variants = [{"pooling_layer": 6, "cluster_head_init": start} for start in ("kmeans", "random")]
-    kmeans, random = train_all(args.work_dir, "demo", args.seeds, variants)
-    rows = {
-        "untrained, k-means": ("untrained_", kmeans),
-        "head from k-means centroids: k-means on h": ("eval_", kmeans),
-        "head from k-means centroids: its argmax": ("eval_head_", kmeans),
-        "head from noise: k-means on h": ("eval_", random),
-        "head from noise: its argmax": ("eval_head_", random),
-    }
-    write("head_init", {"seeds": args.seeds, "kmeans": kmeans, "random": random}, summarize(rows))
+    results = dict(zip(STARTS, train_all(args.work_dir, "demo", args.seeds, list(STARTS.values())), strict=True))
+    rows = {"untrained, k-means": ("untrained_", results["Ward"])}
+    for start, runs in results.items():
+        rows[f"head from {start}: k-means on h"] = ("eval_", runs)
+        rows[f"head from {start}: its argmax"] = ("eval_head_", runs)
+    write("head_init", {"seeds": args.seeds, "results": results}, summarize(rows))
 
 
 if __name__ == "__main__":

@@ -148,3 +148,23 @@ def load_relation_dataset(
     if streaming:
         return builder.as_streaming_dataset()
     return builder.read(num_proc)
+
+
+def own_rows(path: str | Path, columns: dict[str, str] | None = None, on_error: str = "raise") -> datasets.Dataset:
+    """Every row of one's own file, in its order, in the schema (see `table.Table`).
+
+    Args:
+        path: JSON, JSON lines, CSV, TSV or Parquet, by its name.
+        columns: Name in the schema to the name in the file.
+        on_error: With `"skip"`, a row that can't be read has a null as `text` and says why in a column `problem`.
+
+    Raises:
+        DataError: A row is not what the format says; names file, row, field and fix.
+        OSError: The file is not there.
+    """
+    from .whole_table import WholeTable
+
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} does not exist, or is no file; correct the path")
+    files = DataFilesDict({"train": DataFilesList([str(path)], [])})
+    return WholeTable(data_files=files, columns=columns, on_error=on_error).read()["train"]

@@ -45,7 +45,7 @@ def find_damage(checkpoint: Path) -> str | None:
                     pass
             except SafetensorError:
                 return f"{path.name} is cut short"
-        elif path.suffix in (".pt", ".pth") and not zipfile.is_zipfile(path):
+        elif path.suffix in (".pt", ".pth", ".bin") and not zipfile.is_zipfile(path):
             return f"{path.name} is cut short"
     return None
 
@@ -61,6 +61,18 @@ def find_last_checkpoint(output_dir: Path) -> Path | None:
             return folder
         logger.warning("%s is ignored: %s", folder, damage)
     return None
+
+
+@torch.no_grad()
+def complete_optimizer_state(optimizer: torch.optim.Optimizer):
+    """Gives parameters without a gradient so far the zeros that their optimizer state would begin with."""
+    example = next((parameter for parameter, state in optimizer.state.items() if state), None)
+    for parameter in [parameter for group in optimizer.param_groups for parameter in group["params"]]:
+        if example is not None and not optimizer.state[parameter]:
+            optimizer.state[parameter] = {
+                name: torch.zeros_like(parameter if value.shape == example.shape else value)
+                for name, value in optimizer.state[example].items()
+            }
 
 
 class StopCallback(TrainerCallback):
@@ -207,12 +219,26 @@ class ResumableTrainer(Trainer):
         if self.args.push_to_hub:
             self._push_from_checkpoint(str(final))
 
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        if self.is_fsdp_enabled and not self._is_saving:
+            # Shards will do for a checkpoint; of a model, Trainer would then write nothing.
+            self.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+        super().save_model(output_dir, _internal_call)
+
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         super()._save(output_dir, state_dict)
+        folder = Path(output_dir or self.args.output_dir)
         if self.args.should_save and not self.is_world_process_zero():
             # save_on_each_node: save_pretrained writes weights on the very first process only.
             state = self.model.state_dict() if state_dict is None else state_dict
-            save_file(state, Path(output_dir or self.args.output_dir, "model.safetensors"))
+            save_file(state, folder / "model.safetensors")
+        if self.args.should_save:  # a pickle that nobody has to load, with the paths of this machine in it
+            (folder / "training_args.bin").unlink()
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        if self.is_fsdp_enabled:  # its loading misses the state of a head that is not in use yet
+            complete_optimizer_state(self.optimizer)
+        super()._save_optimizer_and_scheduler(output_dir)
 
     def _save_rng_state(self, output_dir: str) -> None:
         super()._save_rng_state(output_dir)

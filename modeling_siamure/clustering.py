@@ -1,12 +1,17 @@
-"""k-means on relation embeddings, and a cluster head that starts from it (paper, 3.3)."""
+"""k-means on relation embeddings (paper, 3.3), and partitions that a cluster head can start from."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
+from sklearn.cluster import AgglomerativeClustering, KMeans, MiniBatchKMeans
 from sklearn.preprocessing import normalize
 from torch import nn
+
+FULL_ROWS = 100_000  # k-means goes over more of them batch by batch
+BATCH = 16384  # rows
+PASSES = 3  # over all batches
+WARD_ROWS = 2048  # a tree over n rows takes n^2 / 2 distances
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,9 @@ class Clusters:
 def kmeans(embeddings: np.ndarray, num_clusters: int, seed: int = 0, num_restarts: int = 10) -> Clusters:
     """k-means on L2-normalized h: the best of several k-means++ starts.
 
+    More than `FULL_ROWS` rows are clustered by mini-batch k-means from one start; it reads them batch by batch, so they
+    may lie in a memory-mapped file that is larger than the memory.
+
     Args:
         embeddings: h, `(rows, size)`.
         num_clusters: C.
@@ -36,11 +44,55 @@ def kmeans(embeddings: np.ndarray, num_clusters: int, seed: int = 0, num_restart
     >>> kmeans(np.array([[1.0, 0.0], [2.0, 0.1], [0.0, 3.0]]), num_clusters=2).sizes in ([1, 2], [2, 1])
     True
     """
-    if len(embeddings) < num_clusters:
-        raise ValueError(f"{len(embeddings)} rows can't form {num_clusters} clusters; give more rows or fewer clusters")
+    _check_size(embeddings, num_clusters)
+    if len(embeddings) > FULL_ROWS:
+        centroids = _fit_batches(embeddings, num_clusters, seed)
+        return Clusters(assign(embeddings, centroids), centroids)
     # normalize makes the copy that k-means may work in: one for millions of rows is enough.
     fitted = KMeans(num_clusters, n_init=num_restarts, random_state=seed, copy_x=False).fit(normalize(embeddings))
     return Clusters(fitted.labels_, fitted.cluster_centers_)
+
+
+def _fit_batches(embeddings: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    fitted = MiniBatchKMeans(num_clusters, random_state=seed)
+    for _ in range(PASSES):
+        order = rng.permutation(len(embeddings))
+        for start in range(0, len(order), BATCH):
+            fitted.partial_fit(normalize(embeddings[np.sort(order[start : start + BATCH])]))
+    return fitted.cluster_centers_
+
+
+def ward(embeddings: np.ndarray, num_clusters: int, seed: int = 0) -> Clusters:
+    """Ward's agglomerative clustering of L2-normalized h: no starts to be lucky with, so one partition a corpus.
+
+    More than 2048 rows are first grouped into 2048 small k-means clusters, whose centroids are then merged.
+
+    Args:
+        embeddings: h, `(rows, size)`.
+        num_clusters: C.
+        seed: Fixes that grouping.
+
+    Raises:
+        ValueError: There are fewer rows than clusters.
+
+    >>> ward(np.array([[1.0, 0.0], [2.0, 0.1], [0.0, 3.0]]), num_clusters=2).sizes in ([1, 2], [2, 1])
+    True
+    """
+    _check_size(embeddings, num_clusters)
+    rows = normalize(embeddings)
+    leaves, leaf_of_row = rows, np.arange(len(rows))
+    if len(rows) > WARD_ROWS:
+        fitted = MiniBatchKMeans(WARD_ROWS, n_init=1, random_state=seed, batch_size=4 * WARD_ROWS).fit(rows)
+        used, leaf_of_row = np.unique(fitted.labels_, return_inverse=True)
+        leaves = fitted.cluster_centers_[used]
+    labels = AgglomerativeClustering(num_clusters).fit_predict(leaves)[leaf_of_row]
+    return Clusters(labels, np.stack([rows[labels == label].mean(axis=0) for label in range(num_clusters)]))
+
+
+def _check_size(embeddings: np.ndarray, num_clusters: int):
+    if len(embeddings) < num_clusters:
+        raise ValueError(f"{len(embeddings)} rows can't form {num_clusters} clusters; give more rows or fewer clusters")
 
 
 def assign(embeddings: np.ndarray, centroids: np.ndarray) -> np.ndarray:
@@ -50,7 +102,9 @@ def assign(embeddings: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     array([1])
     """
     # |h - mu|^2 without |h|^2, which is the same for all clusters.
-    return (normalize(embeddings) @ centroids.T - (centroids**2).sum(axis=1) / 2).argmax(axis=1)
+    half_norms = (centroids**2).sum(axis=1) / 2
+    batches = (embeddings[start : start + BATCH] for start in range(0, len(embeddings), BATCH))
+    return np.concatenate([(normalize(batch) @ centroids.T - half_norms).argmax(axis=1) for batch in batches])
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
 """Recipes: the YAML files that say how a model is made and trained."""
 
+import importlib.util
 import json
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
@@ -7,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+DEFAULT_RECIPE = Path(__file__).with_name("default.yaml")
+MODEL_KEYS = ("pooling", "pooling_layer", "dropout", "projection_size", "predictor_size")
+OTHER_KEYS = ("model_name_or_path", "num_clusters", *MODEL_KEYS)  # all others are arguments of the training
 
 
 def read_recipe(path: str | Path) -> dict[str, Any]:
@@ -50,6 +55,24 @@ def recipe_words(path: str | Path, parser: ArgumentParser) -> list[str]:
             texts = [json.dumps(value)]
         words += [f"--{key}", *texts] if texts else []
     return words
+
+
+def encoder_path(name: str) -> str:
+    """Resolves pip:PACKAGE/FOLDER to the folder inside the installed package, without importing it.
+
+    Raises:
+        ValueError: The package is not installed.
+
+    >>> encoder_path("google-bert/bert-base-cased")
+    'google-bert/bert-base-cased'
+    """
+    if not name.startswith("pip:"):
+        return name
+    package, _, folder = name.removeprefix("pip:").partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        raise ValueError(f"the encoder's package {package} is not installed; pip install 'siamure[demo]'")
+    return str(Path(spec.submodule_search_locations[0], folder))
 
 
 def _pairs(mapping: Mapping) -> Iterator[str]:

@@ -11,24 +11,23 @@ from datasets import Dataset
 from safetensors.numpy import load_file, save_file
 from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
-from transformers import EvalPrediction, PreTrainedTokenizerBase, TrainerCallback
+from torch.distributed.fsdp import FSDPModule
+from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 from .checkpointing import ResumableTrainer
-from .clustering import Clusters, initialize_cluster_head, kmeans
+from .clustering import initialize_cluster_head, ward
+from .clustering_trainer import ClusteringTrainer
 from .data_collator import AnchorDataset, LengthBucketBatchSampler, RelationCollator, tokenize_dataset
-from .distributed import SumOverProcesses, gather_rows, on_main
-from .evaluation import Embeddings, diagnose, embed
-from .losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
-from .model_card import write_model_card
+from .distributed import on_main
+from .evaluation import DIAGNOSED_ROWS, diagnose, gold_labels
 from .modeling_siamure import SiamUREModel
-from .naming import DescribedCluster, describe_clusters
-from .neighbors import nearest_neighbors, neighbor_accuracy, neighbor_overlap, shard_rows
+from .neighbors import keep_mutual, nearest_neighbors, neighbor_accuracy, neighbor_overlap
+from .objective import AnchorCounts, batch_loss
 from .training_args import SiamURETrainingArguments
 
 logger = logging.getLogger(__name__)
 
 NEIGHBORS_FILE = "neighbors.safetensors"
-DIAGNOSED_ROWS = 1024
 COLLAPSE_SPREAD = 0.2  # 1 is isotropic; healthy runs stay above 0.5
 ENTROPY_ROWS = 64  # fewer say little about how often each cluster is used
 
@@ -54,7 +53,7 @@ class PhaseCallback(TrainerCallback):
         self.trainer.fit_clusters()
 
 
-class SiamURETrainer(ResumableTrainer):
+class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
     """Trains a [`SiamUREModel`] without labels.
 
     For `warmup_epochs` epochs the loss is L_Rl (Eq. 6). Then, before each epoch (or every `neighbor_refresh_epochs`),
@@ -107,6 +106,8 @@ class SiamURETrainer(ResumableTrainer):
         train_dataset, eval_dataset = tokenized(train_dataset), tokenized(eval_dataset)
         # Before the base class makes the output folder: a mistake leaves nothing behind.
         _check_size(model.config.num_labels, args, train_dataset, eval_dataset)
+        # FSDP2 gives each of these modules shards of its own, and then the token embeddings, which must not be in one.
+        model._no_split_modules = {name for name in model._no_split_modules if "Embeddings" not in name}
         super().__init__(
             model=model,
             args=args,
@@ -117,7 +118,6 @@ class SiamURETrainer(ResumableTrainer):
             **kwargs,
         )
         self.neighbors: np.ndarray | None = None  # (rows, K), since the joint phase began
-        self.clusters: list[DescribedCluster] = []  # what is stored in the model, since fit_clusters
         self._mined_epoch = -1
         self.add_callback(PhaseCallback(self))
         if self.train_dataset is not None:
@@ -140,7 +140,8 @@ class SiamURETrainer(ResumableTrainer):
         joint_epoch = epoch - args.warmup_epochs
         is_joint = args.clustering_loss != "none" and joint_epoch >= 0
         rows = args.train_batch_size * args.world_size
-        if joint_epoch == 0 and args.clustering_loss == "semantic" and rows < ENTROPY_ROWS and self._is_main:
+        is_first = joint_epoch == 0 and args.clustering_loss == "semantic"
+        if is_first and rows < ENTROPY_ROWS and self.is_world_process_zero():
             logger.warning(
                 "the entropy term sees %d rows at a time (accumulation does not add to them): %d or more are advised",
                 rows,
@@ -150,7 +151,7 @@ class SiamURETrainer(ResumableTrainer):
         if is_joint and joint_epoch % args.neighbor_refresh_epochs == 0 and self._mined_epoch != epoch:
             embeddings = self.embed(self.train_dataset, relation_only=True).relation
             self._mine_neighbors(embeddings)
-            if joint_epoch == 0 and args.clustering_loss == "semantic" and args.cluster_head_init == "kmeans":
+            if is_first and args.cluster_head_init != "random":
                 self._initialize_cluster_head(embeddings)
             self._mined_epoch = epoch
         self.anchors.draw_neighbors(self.neighbors, args.neighbors_per_anchor, self.batch_sampler.seed, epoch)
@@ -159,14 +160,11 @@ class SiamURETrainer(ResumableTrainer):
 
     def _mine_neighbors(self, embeddings: np.ndarray):
         args = self.args
-        own = nearest_neighbors(
-            embeddings,
-            args.num_neighbors,
-            show_progress=self._show_progress,
-            rows=shard_rows(len(embeddings), args.process_index, args.world_size),
-            device=args.device,
-        )
-        found = gather_rows(own.to(args.device), self.accelerator).cpu().numpy()
+        found = nearest_neighbors(
+            embeddings, args.num_neighbors, self.accelerator, args.neighbor_search, self._show_progress
+        ).numpy()
+        if args.mutual_neighbors:
+            found = keep_mutual(found)
 
         def score() -> dict[str, float]:
             report = {}
@@ -185,9 +183,15 @@ class SiamURETrainer(ResumableTrainer):
     def _initialize_cluster_head(self, embeddings: np.ndarray):
         def start() -> dict[str, torch.Tensor]:
             head = nn.utils.skip_init(nn.Linear, embeddings.shape[1], self.model.config.num_labels)
-            initialize_cluster_head(head, embeddings, self._fit_kmeans(embeddings))
+            if self.args.cluster_head_init == "ward":
+                clusters = ward(embeddings, head.out_features, self.args.seed)
+            else:
+                clusters = self._fit_kmeans(embeddings)
+            initialize_cluster_head(head, embeddings, clusters)
             return {f"cluster_head.{name}": tensor for name, tensor in head.state_dict().items()}
 
+        if isinstance(self.model, FSDPModule):
+            self.model.reshard()  # embedding has left some weights gathered
         # Also where the model's own tensors are shards of these.
         set_model_state_dict(self.model, on_main(start), options=StateDictOptions(full_state_dict=True, strict=False))
 
@@ -200,7 +204,7 @@ class SiamURETrainer(ResumableTrainer):
             for name in ("assignment_entropy", "confidence", "used_clusters"):  # the head is not in use
                 del report[name]
         self.log(report)
-        if not self._is_main:
+        if not self.is_world_process_zero():
             return
         for name in ("h", "g") if self.args.use_mlps else ("h",):
             if report[f"{name}_spread"] < COLLAPSE_SPREAD:
@@ -219,6 +223,7 @@ class SiamURETrainer(ResumableTrainer):
 
     def get_train_dataloader(self) -> torch.utils.data.DataLoader:
         args = self.args
+        # Workers start anew with each epoch's neighbors: dataloader_persistent_workers would keep the old ones.
         loader = torch.utils.data.DataLoader(
             self.anchors,
             batch_sampler=self.batch_sampler,
@@ -261,163 +266,18 @@ class SiamURETrainer(ResumableTrainer):
         return batches, self._sum(sum(map(self._count_anchors, batches)))
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """L_Rl in the first phase, L_Rl + eta L_Cl in the joint one (Eq. 9), for a batch of `RelationCollator`."""
-        args = self.args
         outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
-
-        def stacked(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            groups = rows.unflatten(0, (2 + self._per_anchor, -1))
-            return groups[:2], groups[2:].transpose(0, 1)  # (views, batch, ...) and (batch, neighbors, ...)
-
-        views, neighbors = stacked(outputs.relation_embedding)
-        if args.use_mlps:
-            siamese = siamese_loss(stacked(outputs.prediction)[0], stacked(outputs.projection)[0])
-        else:
-            siamese = siamese_loss(views, views)
-
-        # Processes and accumulation steps may hold unequally many rows, but DDP and Trainer take plain means over them:
-        # weighted by its rows, such a mean is that over all rows of the optimizer step.
-        rows = self._count_anchors(inputs)
-        batch_rows = self._sum(rows)
+        own = self._count_anchors(inputs)
+        batch = self._sum(own)
         if num_items_in_batch is None:
-            num_batches, num_rows = 1, batch_rows
+            step = {"step": batch}
         else:
-            num_batches, num_rows = self.current_gradient_accumulation_steps, num_items_in_batch
-        weight = rows * args.world_size * num_batches / num_rows
-
-        parts = {"loss_siamese": siamese * weight}
-        loss = parts["loss_siamese"]
-        if self._per_anchor and args.clustering_loss == "semantic":
-
-            def global_mean(mean: torch.Tensor) -> torch.Tensor:
-                share = rows / batch_rows.clamp(min=1)
-                return SumOverProcesses.apply(mean * share) if args.world_size > 1 else mean
-
-            consistency, entropy = semantic_clustering_loss(
-                *stacked(outputs.cluster_logits), entropy_weight=args.entropy_weight, global_mean=global_mean
-            )
-            if args.neighbor_reduction == "sum":
-                consistency = consistency * args.num_neighbors
-            consistency, entropy = consistency * weight, entropy * (batch_rows * num_batches / num_rows)
-            parts |= {"loss_consistency": consistency, "loss_entropy": entropy}
-            loss = loss + args.clustering_weight * (consistency + entropy)
-        elif self._per_anchor:
-            cosine = neighbor_cosine_loss(views, neighbors) * weight
-            parts["loss_neighbor_cosine"] = cosine
-            loss = loss + args.clustering_weight * cosine
+            step = {"step": num_items_in_batch, "num_batches": self.current_gradient_accumulation_steps}
+        counts = AnchorCounts(own, batch, num_processes=self.args.world_size, **step)
+        loss, parts = batch_loss(outputs, self._per_anchor, counts, self.args)
         for name, part in parts.items():
             self.loss_parts.setdefault(name, []).append(part.detach())
         return (loss, outputs) if return_outputs else loss
-
-    # ------------------------------------------------------------------------------------------------------------------
-    # Embedding, clusters and scores
-
-    @property
-    def _is_main(self) -> bool:
-        return self.is_world_process_zero()
-
-    @property
-    def _show_progress(self) -> bool:
-        return self._is_main and not self.args.disable_tqdm
-
-    def embed(self, dataset: Dataset, relation_only: bool = False) -> Embeddings:
-        """Runs the model over a tokenized dataset in inference mode; the rows keep their order."""
-        return embed(
-            self.model,
-            dataset,
-            self.processing_class,
-            self.accelerator,
-            batch_size=self.args.per_device_eval_batch_size,
-            show_progress=self._show_progress and len(dataset) > DIAGNOSED_ROWS,
-            relation_only=relation_only,
-        )
-
-    def _fit_kmeans(self, embeddings: np.ndarray) -> Clusters:
-        return kmeans(embeddings, self.model.config.num_labels, self.args.seed, self.args.kmeans_restarts)
-
-    def _kmeans(self, embeddings: np.ndarray) -> Clusters:
-        """k-means on the main process; all processes get its result."""
-        return on_main(lambda: self._fit_kmeans(embeddings))
-
-    def fit_clusters(self) -> Clusters:
-        """Stores k-means centroids of the training set's h, the cluster sizes and names in the model."""
-        embeddings = self.embed(self.train_dataset, relation_only=True).relation
-        clusters = self._kmeans(embeddings)
-        self.clusters = on_main(lambda: describe_clusters(self.train_dataset["text"], embeddings, clusters))
-        config = self.model.config
-        config.cluster_sizes = clusters.sizes
-        config.id2label = {label: cluster.name for label, cluster in enumerate(self.clusters)}
-        config.label2id = {name: label for label, name in config.id2label.items()}
-        self.model.cluster_centroids.copy_(torch.from_numpy(clusters.centroids))
-        return clusters
-
-    def evaluate(
-        self,
-        eval_dataset: Dataset | None = None,
-        ignore_keys: list[str] | None = None,
-        metric_key_prefix: str = "eval",
-    ) -> dict[str, float]:
-        """Partitions a dataset by k-means on its h and by the cluster head, and scores both where gold is known.
-
-        Args:
-            eval_dataset: A tokenized dataset; the one of the constructor by default.
-            ignore_keys: Unused; part of the base class' signature.
-            metric_key_prefix: Stands before each key; the head's keys have `head_` behind it.
-
-        Returns:
-            The metrics of `compute_metrics`, and `diagnose` on this dataset.
-        """
-        dataset = self.eval_dataset if eval_dataset is None else eval_dataset
-        embeddings = self.embed(dataset)
-
-        def score() -> dict[str, float]:
-            partitions = {"": self._fit_kmeans(embeddings.relation).labels}
-            if self.args.clustering_loss == "semantic":
-                partitions["head_"] = embeddings.cluster_probabilities.argmax(axis=1)
-            scores = diagnose(embeddings)
-            for name, clusters in partitions.items():
-                scores |= {name + key: value for key, value in self._score(dataset, clusters).items()}
-            return scores
-
-        metrics = {f"{metric_key_prefix}_{key}": value for key, value in on_main(score).items()}
-        self.log(dict(metrics))
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-        return metrics
-
-    def score_type_pairs(self) -> dict[str, float]:
-        """Scores of one cluster per (head type, tail type): what can be had of `eval_dataset` without reading it."""
-        dataset = self.eval_dataset
-        pairs = [f"{head} {tail}" for head, tail in zip(dataset["head_type"], dataset["tail_type"], strict=True)]
-        scores = on_main(lambda: self._score(dataset, np.array(pairs)))
-        return {f"type_pair_{key}": value for key, value in scores.items()}
-
-    def _score(self, dataset: Dataset, clusters: np.ndarray) -> dict[str, float]:
-        labels = gold_labels(dataset)
-        if labels is None or self.compute_metrics is None:
-            return {}
-        known = np.array([label is not None for label in labels])
-        return self.compute_metrics(EvalPrediction(predictions=clusters[known], label_ids=labels[known]))
-
-    # ------------------------------------------------------------------------------------------------------------------
-    # What others get to see
-
-    def create_model_card(self, model_name: str | None = None, results: dict[str, float] | None = None, **kwargs):
-        """Writes the card of the model; called by `push_to_hub`, which hands its arguments on.
-
-        Args:
-            model_name: Its title; the name of the output folder by default.
-            results: Metrics; those that were logged, by default.
-            kwargs: `dataset`, `finetuned_from` and front matter, as of `write_model_card`.
-        """
-        if self.is_world_process_zero():
-            if results is None:
-                results = {key: value for entry in self.state.log_history for key, value in entry.items()}
-            write_model_card(self, model_name or Path(self.args.output_dir).name, results, **kwargs)
-
-    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
-        super()._save(output_dir, state_dict)
-        if self.args.should_save:  # a pickle that nobody has to load, with the paths of this machine in it
-            Path(output_dir or self.args.output_dir, "training_args.bin").unlink()
 
     # ------------------------------------------------------------------------------------------------------------------
     # Checkpoints: the neighbors of a running epoch travel with them
@@ -449,11 +309,3 @@ def _check_size(
         raise ValueError(
             f"{len(eval_dataset)} rows to score can't form {num_labels} clusters; give more, or fewer clusters"
         )
-
-
-def gold_labels(dataset: Dataset) -> np.ndarray | None:
-    """The gold relations of a dataset `(rows,)`, `None` where a row has none; `None` if no row has one."""
-    if "relation" not in dataset.column_names:
-        return None
-    labels = np.array(dataset["relation"], dtype=object)
-    return labels if any(label is not None for label in labels) else None

@@ -42,13 +42,20 @@ class SiamURETrainingArguments(TrainingArguments):
         metadata={"help": "lambda: 1 for long-tailed or unknown data, 2 for balanced data; 0 ends in one cluster."},
     )
     num_neighbors: int = field(default=20, metadata={"help": "K: neighbors mined for each instance."})
+    neighbor_search: Literal["auto", "exact", "faiss"] = field(
+        default="auto",
+        metadata={"help": "exact; faiss (approximate); or auto: faiss for more than 200,000 rows on a CPU."},
+    )
+    mutual_neighbors: bool = field(
+        default=False, metadata={"help": "Keep only neighbors that have the anchor among theirs too."}
+    )
     neighbors_per_anchor: int = field(default=1, metadata={"help": "How many of the K are drawn in each step."})
     neighbor_reduction: Literal["mean", "sum"] = field(
         default="mean", metadata={"help": "Mean over the drawn neighbors, or K times it: the sum that Eq. 7 prints."}
     )
     neighbor_refresh_epochs: int = field(default=1, metadata={"help": "Epochs between two minings."})
-    cluster_head_init: Literal["kmeans", "random"] = field(
-        default="kmeans", metadata={"help": "Start the cluster head from k-means centroids of h, or from noise."}
+    cluster_head_init: Literal["ward", "kmeans", "random"] = field(
+        default="ward", metadata={"help": "Start the cluster head from a partition of h (Ward, k-means) or from noise."}
     )
     head_learning_rate: float | None = field(
         default=None, metadata={"help": "Learning rate of the cluster head; that of the model by default."}

@@ -3,9 +3,9 @@
     python -m tests.distributed_run JOBS.json
 
 JOBS.json holds a list of runs: `output_dir`, `rows` (how many), `processes` and any training arguments; `results.json`,
-the neighbors and the final weights go to each run's `output_dir`. `kills` kills the run so often and resumes it each
-time; `signal` sends that signal to the last process in the seventh step. The processes are forked, so that the imports
-are paid for once. The exit statuses are printed.
+the neighbors and the final model go to each run's `output_dir`. `kills` kills the run so often and resumes it each
+time; `signal` sends that signal to the last process in the seventh step; `shards` shards the model by FSDP2 and says
+how checkpoints hold it. The processes are forked, so that the imports are paid for once. The exit statuses are printed.
 """
 
 import json
@@ -20,8 +20,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
+from accelerate import PartialState
+from accelerate.utils import DistributedType
 from datasets import Dataset, disable_progress_bars
-from safetensors.torch import save_file
 from transformers import AutoTokenizer, TrainerCallback, set_seed
 from transformers.utils import logging
 
@@ -29,6 +31,7 @@ from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArgume
 
 from .conftest import make_rows
 
+FSDP = Path(__file__).parents[1] / "recipes" / "accelerate" / "fsdp.yaml"
 DEFAULTS = {
     **{"per_device_train_batch_size": 8, "per_device_eval_batch_size": 8, "num_train_epochs": 2, "warmup_epochs": 1},
     **{"num_neighbors": 5, "save_strategy": "no", "logging_steps": 1, "disable_tqdm": True},
@@ -50,10 +53,29 @@ def different(count: int, seed: int = 0) -> Dataset:
     return Dataset.from_list(list({row["text"]: row for row in make_rows(2 * count, seed)}.values())[:count])
 
 
+def shard(state_dict_type: str):
+    """Has accelerate shard models as `recipes/accelerate/fsdp.yaml` says, here on processors.
+
+    torch does so on any device, but accelerate asks for FSDP on accelerators only.
+    """
+    PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+    settings = yaml.safe_load(FSDP.read_text())["fsdp_config"] | {"fsdp_state_dict_type": state_dict_type}
+    os.environ |= {name.upper(): str(value) for name, value in settings.items()} | {"ACCELERATE_USE_FSDP": "true"}
+
+
 def run(
-    encoder: str, output_dir: str, rows: int = 60, dropout: float = 0.0, resume: bool = False, callbacks=None, **options
+    encoder: str,
+    output_dir: str,
+    rows: int = 60,
+    dropout: float = 0.0,
+    resume: bool = False,
+    shards: str | None = None,
+    callbacks=None,
+    **options,
 ):
     args = SiamURETrainingArguments(output_dir, **(DEFAULTS | options))
+    if shards:
+        shard(shards)
     set_seed(args.seed)
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     trainer = SiamURETrainer(
@@ -69,9 +91,8 @@ def run(
     )
     trainer.train(resume_from_checkpoint=True if resume else None)
     metrics = trainer.evaluate()
+    trainer.save_model()
     if trainer.is_world_process_zero():
-        weights = {name: tensor.contiguous() for name, tensor in trainer.model.state_dict().items()}
-        save_file(weights, Path(output_dir, "final.safetensors"))
         np.save(Path(output_dir, "neighbors.npy"), trainer.neighbors)
         results = {"logs": trainer.state.log_history, "metrics": metrics, "processes": args.world_size}
         Path(output_dir, "results.json").write_text(json.dumps(results))

@@ -1,10 +1,13 @@
 """k-means and the cluster head that starts from it."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
 
-from modeling_siamure.clustering import assign, initialize_cluster_head, kmeans
+from modeling_siamure import clustering
+from modeling_siamure.clustering import assign, initialize_cluster_head, kmeans, ward
 
 
 @pytest.fixture
@@ -26,6 +29,22 @@ def test_kmeans_finds_directions(blobs):
     assert (again.labels == clusters.labels).all()
 
 
+def test_many_rows_are_clustered_in_batches(blobs, monkeypatch, tmp_path):
+    rows, truth = blobs
+    monkeypatch.setattr(clustering, "FULL_ROWS", 59)
+    monkeypatch.setattr(clustering, "BATCH", 16)
+    np.save(tmp_path / "rows.npy", rows)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    clusters = kmeans(mapped, 3)
+    assert len(set(zip(clusters.labels, truth, strict=True))) == 3
+    np.testing.assert_array_equal(kmeans(mapped, 3).centroids, clusters.centroids)
+    assert (assign(rows, clusters.centroids) == clusters.labels).all()
+    monkeypatch.undo()
+    whole = kmeans(rows, 3).centroids
+    distances = np.linalg.norm(clusters.centroids[:, None] - whole[None], axis=2)
+    assert (distances.min(axis=1) < 0.05).all() and len(set(distances.argmin(axis=1))) == 3
+
+
 def test_assign_is_the_nearest_centroid(blobs):
     rows, _ = blobs
     centroids = np.random.default_rng(1).standard_normal((5, 4))
@@ -34,9 +53,40 @@ def test_assign_is_the_nearest_centroid(blobs):
     assert assign(rows, centroids).tolist() == slow
 
 
-def test_too_few_rows():
+def test_ward_merges_what_costs_least(blobs):
+    """Against Ward's method written out: merge the two clusters whose union adds least to the squared distances."""
+    rows, _ = blobs
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    members = [[row] for row in range(len(rows))]
+
+    def spread(rows):
+        return ((unit[rows] - unit[rows].mean(axis=0)) ** 2).sum()
+
+    def cost(pair):
+        a, b = (members[i] for i in pair)
+        return spread(a + b) - spread(a) - spread(b)
+
+    while len(members) > 5:
+        a, b = min(combinations(range(len(members)), 2), key=cost)
+        members[a] += members.pop(b)
+    clusters = ward(rows, 5)
+    assert {frozenset(np.flatnonzero(clusters.labels == label)) for label in range(5)} == set(map(frozenset, members))
+    for label in range(5):
+        np.testing.assert_allclose(clusters.centroids[label], unit[clusters.labels == label].mean(axis=0))
+
+
+def test_ward_of_many_rows_merges_small_clusters(blobs, monkeypatch):
+    rows, truth = blobs
+    monkeypatch.setattr(clustering, "WARD_ROWS", 20)
+    clusters = ward(rows, 3)
+    assert len(set(zip(clusters.labels, truth, strict=True))) == 3
+    assert (ward(rows, 3).labels == clusters.labels).all()
+
+
+@pytest.mark.parametrize("partition", [kmeans, ward])
+def test_too_few_rows(partition):
     with pytest.raises(ValueError, match="2 rows can't form 3 clusters"):
-        kmeans(np.eye(2), 3)
+        partition(np.eye(2), 3)
 
 
 def test_head_starts_from_the_partition(blobs):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -35,10 +36,26 @@ class Result:
         results = json.loads((folder / "results.json").read_text())
         self.logs, self.metrics, self.processes = results["logs"], results["metrics"], results["processes"]
         self.neighbors = np.load(folder / "neighbors.npy")
-        self.weights = load_file(folder / "final.safetensors")
+        self.weights = load_file(folder / "model.safetensors")
 
-    def trajectory(self, *names: str) -> list[dict[str, float]]:
-        return [{name: entry[name] for name in names if name in entry} for entry in self.logs if "loss" in entry]
+    def trajectory(self) -> list[dict[str, float]]:
+        """Epoch, loss and its parts, step by step."""
+        return [
+            {name: value for name, value in entry.items() if name == "epoch" or name.startswith("loss")}
+            for entry in self.logs
+            if "loss" in entry
+        ]
+
+
+def assert_follows(two: Result, one: Result):
+    """A run of two processes is that of one process, but for rounding."""
+    assert (one.processes, two.processes) == (1, 2)
+    for step, (found, expected) in enumerate(zip(two.trajectory(), one.trajectory(), strict=True)):
+        assert found == pytest.approx(expected, rel=0, abs=1e-5), step
+    assert (one.neighbors == two.neighbors).all()
+    assert two.metrics == pytest.approx(one.metrics, abs=1e-4)
+    for key, weight in one.weights.items():
+        np.testing.assert_allclose(two.weights[key], weight, atol=1e-4, err_msg=key)
 
 
 # Rows, and the batches of one and of two processes: the same rows in each optimizer step.
@@ -60,8 +77,8 @@ SETTINGS = {
     ),
     "accumulated entropy": (
         57,
-        {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2, "gradient_checkpointing": True},
-        {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2},
+        {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2},
+        {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2, "gradient_checkpointing": True},
     ),
 }
 
@@ -83,13 +100,27 @@ def results(encoder, tmp_path_factory):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_two_processes_follow_one(results, name):
     one, two = results[name]
-    assert (one.processes, two.processes) == (1, 2)
-    names = ("loss", "loss_siamese", "loss_consistency", "loss_entropy", "loss_neighbor_cosine", "epoch")
-    expected, found = one.trajectory(*names), two.trajectory(*names)
-    assert len(expected) == len(found) and {len(entry) for entry in expected} == {3, 4 + (name != "accumulation")}
-    for step, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
-        assert ours == pytest.approx(theirs, rel=0, abs=1e-5), step
-    assert (one.neighbors == two.neighbors).all()
-    assert two.metrics == pytest.approx(one.metrics, abs=1e-4)
-    for key, weight in one.weights.items():
-        np.testing.assert_allclose(two.weights[key], weight, atol=1e-4, err_msg=key)
+    joint = 4 + (name != "accumulation")
+    assert {len(entry) for entry in one.trajectory()} == {3, joint}  # both phases
+    assert_follows(two, one)
+
+
+# FSDP2 with whole weights in a checkpoint, as in our recipe, and with shards; and a compiled model.
+WAYS = {
+    "FULL_STATE_DICT": {"shards": "FULL_STATE_DICT"},
+    "SHARDED_STATE_DICT": {"shards": "SHARDED_STATE_DICT"},
+    "compiled": {"torch_compile": True, "torch_compile_backend": "eager"},
+}
+
+
+@pytest.mark.extended
+def test_other_ways_follow_one_process_too(encoder, results, tmp_path):
+    """Each is stopped in the first phase and resumed."""
+    runs = []
+    for name, way in WAYS.items():
+        run = {**SETTINGS["uneven"][2], **way, "output_dir": str(tmp_path / name), "processes": 2, "rows": 61}
+        runs += [run | {"signal": signal.SIGTERM}, run | {"resume": True}]
+    statuses, output = execute(encoder, tmp_path, runs)
+    assert statuses == [143, 0] * len(WAYS), output
+    for name in WAYS:
+        assert_follows(Result(tmp_path / name), results["uneven"][0])

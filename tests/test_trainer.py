@@ -5,11 +5,13 @@ import logging
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.utils import counters
 from transformers import AutoTokenizer, set_seed
 
 from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
-from modeling_siamure.clustering import assign
+from modeling_siamure.clustering import assign, ward
 from modeling_siamure.losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
+from modeling_siamure.neighbors import keep_mutual
 
 
 def make_trainer(encoder, rows, output_dir, compute_metrics=None, dropout=0.1, **options):
@@ -167,16 +169,30 @@ def test_phases_and_refresh(runs):
     assert "used_clusters" not in health[0] and "used_clusters" in health[1]
 
 
-def test_head_starts_from_kmeans(encoder, rows, tmp_path):
-    trainer = make_trainer(encoder, rows, tmp_path, warmup_epochs=0)
+@pytest.mark.parametrize("start", ["ward", "kmeans"])
+def test_head_starts_from_a_partition(encoder, rows, tmp_path, start):
+    trainer = make_trainer(encoder, rows, tmp_path, warmup_epochs=0, cluster_head_init=start)
     trainer.begin_epoch(0)
     embeddings = trainer.embed(trainer.train_dataset)
-    clusters = trainer._kmeans(embeddings.relation)
-    assert (embeddings.cluster_probabilities.argmax(1) == clusters.labels).all()
+    clusters = ward(embeddings.relation, 3) if start == "ward" else trainer._kmeans(embeddings.relation)
+    nearest = assign(embeddings.relation, clusters.centroids)
+    assert (embeddings.cluster_probabilities.argmax(1) == nearest).all()
+
+
+def test_head_starts_from_noise(encoder, rows, tmp_path):
     trainer = make_trainer(encoder, rows, tmp_path, warmup_epochs=0, cluster_head_init="random")
     before = weights(trainer)
     trainer.begin_epoch(0)
     assert not changed(before, weights(trainer))
+
+
+def test_mutual_neighbors(encoder, rows, tmp_path):
+    trainer = make_trainer(encoder, rows, tmp_path, warmup_epochs=0)
+    mutual = make_trainer(encoder, rows, tmp_path, warmup_epochs=0, mutual_neighbors=True)
+    trainer.begin_epoch(0)
+    mutual.begin_epoch(0)
+    assert (mutual.neighbors == keep_mutual(trainer.neighbors)).all()
+    assert (mutual.neighbors != trainer.neighbors).any()
 
 
 def test_clusters_are_stored(runs, tmp_path):
@@ -226,18 +242,38 @@ def test_resume_continues_bit_for_bit(encoder, rows, tmp_path, save_steps):
     assert (whole.neighbors == resumed.neighbors).all()
 
 
+def train_losses(encoder, rows, folder, **options) -> list[float]:
+    """Of two joint epochs among three, so that neighbors are mined twice: workers with old ones would show."""
+    usual = {"dropout": 0.0, "optim": "sgd", "learning_rate": 5e-3, "num_train_epochs": 3}
+    trainer = make_trainer(encoder, rows, folder, **usual, **options)
+    trainer.train()
+    return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+
+@pytest.fixture(scope="module")
+def plain_losses(encoder, rows, tmp_path_factory):
+    return train_losses(encoder, rows, tmp_path_factory.mktemp("plain"))
+
+
 @pytest.mark.parametrize(
     "options",
-    [{"bf16": True}, {"gradient_checkpointing": True}, {"dataloader_num_workers": 2}],
+    [{"gradient_checkpointing": True}, {"dataloader_num_workers": 2, "dataloader_persistent_workers": True}],
     ids=lambda options: next(iter(options)),
 )
-def test_ways_to_run_change_nothing_but_rounding(encoder, rows, tmp_path, options):
-    """Neighbors are mined twice, so that workers with old ones would show."""
-    usual = {"dropout": 0.0, "optim": "sgd", "learning_rate": 5e-3, "num_train_epochs": 3}
-    losses = []
-    for name, more in (("plain", {}), ("other", options)):
-        trainer = make_trainer(encoder, rows, tmp_path / name, **usual, **more)
-        trainer.train()
-        losses.append([entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
-    tolerance = 0.1 if "bf16" in options else 0
-    assert losses[1] == pytest.approx(losses[0], rel=0, abs=tolerance)
+def test_ways_to_run_change_nothing(encoder, rows, tmp_path, plain_losses, options):
+    assert train_losses(encoder, rows, tmp_path, **options) == plain_losses
+
+
+def test_bfloat16_changes_rounding_only(encoder, rows, tmp_path, plain_losses):
+    losses = train_losses(encoder, rows, tmp_path, bf16=True)
+    assert losses == pytest.approx(plain_losses, rel=0, abs=0.02) and losses != plain_losses
+
+
+@pytest.mark.extended
+def test_the_model_compiles_without_a_break(encoder, rows, tmp_path, plain_losses):
+    torch.compiler.reset()
+    counters.clear()
+    losses = train_losses(encoder, rows, tmp_path, torch_compile=True)
+    assert losses == pytest.approx(plain_losses, rel=0, abs=1e-5)
+    assert not counters["graph_break"]
+    assert counters["stats"]["unique_graphs"] == 2  # of the first batch, and of batches of any shape
