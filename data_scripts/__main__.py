@@ -8,9 +8,10 @@ from pathlib import Path
 
 import datasets
 from huggingface_hub import HfApi
+from huggingface_hub.errors import HTTPError
 
 from .card import PICTURE, Summary, summarize, to_card, to_markdown, write_picture
-from .loading import CORPORA, Corpus, relation_builder
+from .loading import CORPORA, Corpus, parse_pairs, relation_builder
 
 _OPTIONS = {
     "markers": "typed (default) or untyped",
@@ -83,26 +84,22 @@ def prepare(args: argparse.Namespace) -> None:
     if args.push_to_hub:
         # Private, because most corpora may not be passed on; the owner can open it on the hub.
         api = HfApi()
-        api.create_repo(args.push_to_hub, repo_type="dataset", private=True, exist_ok=True)
-        api.upload_folder(repo_id=args.push_to_hub, repo_type="dataset", folder_path=target)
+        try:
+            api.create_repo(args.push_to_hub, repo_type="dataset", private=True, exist_ok=True)
+            api.upload_folder(repo_id=args.push_to_hub, repo_type="dataset", folder_path=target)
+        except (OSError, HTTPError) as error:
+            raise OSError(f"the data is in {target}, but {args.push_to_hub} was not published: {error}") from error
     print(f"{target}: {', '.join(f'{split} {count:,}' for split, count in summary.rows.items())}")
 
 
 def _read(args: argparse.Namespace) -> tuple[Summary, datasets.DatasetDict]:
     options = {option: getattr(args, option) for option in _OPTIONS if getattr(args, option) is not None}
     if args.columns:
-        options["columns"] = _pairs("--columns", args.columns)
-    data_files = _pairs("--data_files", args.data_files) if args.data_files else None
+        options["columns"] = parse_pairs("--columns", args.columns)
+    data_files = parse_pairs("--data_files", args.data_files) if args.data_files else None
     builder = relation_builder(args.name, args.data_dir, data_files, **options)
     dataset = builder.read(args.num_proc)
     return summarize(args.name, builder, dataset), dataset
-
-
-def _pairs(option: str, values: list[str]) -> dict[str, str]:
-    pairs = [value.partition("=") for value in values]
-    if wrong := [value for value, (_, equals, right) in zip(values, pairs, strict=True) if not (equals and right)]:
-        raise ValueError(f"{option} {wrong[0]!r} has no '='; write NAME=VALUE")
-    return {left: right for left, _, right in pairs}
 
 
 if __name__ == "__main__":

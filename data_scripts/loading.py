@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,11 +56,7 @@ def relation_builder(
 
     Takes the arguments of `load_relation_dataset`.
     """
-    builder = builder_class(name)
-    known = {field.name for field in dataclasses.fields(builder.BUILDER_CONFIG_CLASS)}
-    known -= {field.name for field in dataclasses.fields(datasets.BuilderConfig)}
-    if unknown := sorted(set(options) - known):
-        raise ValueError(f"{name} has no option {unknown[0]!r}; it takes {', '.join(sorted(known))}")
+    _check_options(name, options)
     if data_files is not None:
         data_files = {
             split: [paths] if isinstance(paths, str | Path) else list(paths) for split, paths in data_files.items()
@@ -72,7 +69,46 @@ def relation_builder(
         data_files = DataFilesDict(
             {split: DataFilesList([str(path) for path in paths], []) for split, paths in data_files.items()}
         )
-    return builder(data_dir=data_dir, data_files=data_files, **options)
+    return builder_class(name)(data_dir=data_dir, data_files=data_files, **options)
+
+
+def _check_options(name: str, options: Iterable[str]) -> None:
+    known = {field.name for field in dataclasses.fields(builder_class(name).BUILDER_CONFIG_CLASS)}
+    known -= {field.name for field in dataclasses.fields(datasets.BuilderConfig)}
+    if unknown := sorted(set(options) - known):
+        raise ValueError(f"{name} has no option {unknown[0]!r}; it takes {', '.join(sorted(known))}")
+
+
+def parse_pairs(option: str, words: Iterable[str]) -> dict[str, str]:
+    """What `NAME=VALUE` words behind an option of a command line say.
+
+    >>> parse_pairs("--columns", ["sentence=body", "head=a"])
+    {'sentence': 'body', 'head': 'a'}
+    """
+    pairs = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if not value:
+            raise ValueError(f"{option} takes NAME=VALUE, not {word!r}")
+        pairs[name] = value
+    return pairs
+
+
+def parse_options(name: str, words: Iterable[str]) -> dict[str, Any]:
+    """The options of a corpus' reader, `NAME=VALUE`, with `columns.NAME=VALUE` for each column of one's own file.
+
+    Raises:
+        ValueError: The corpus has no such option.
+
+    >>> parse_options("table", ["labels=single", "columns.sentence=body", "columns.head=a"])
+    {'labels': 'single', 'columns': {'sentence': 'body', 'head': 'a'}}
+    """
+    pairs = parse_pairs("--reader_options", words)
+    options: dict[str, Any] = {option: value for option, value in pairs.items() if not option.startswith("columns.")}
+    columns = {option.removeprefix("columns."): value for option, value in pairs.items() if option not in options}
+    options |= {"columns": columns} if columns else {}
+    _check_options(name, options)
+    return options
 
 
 def load_relation_dataset(
@@ -112,3 +148,23 @@ def load_relation_dataset(
     if streaming:
         return builder.as_streaming_dataset()
     return builder.read(num_proc)
+
+
+def own_rows(path: str | Path, columns: dict[str, str] | None = None, on_error: str = "raise") -> datasets.Dataset:
+    """Every row of one's own file, in its order, in the schema (see `table.Table`).
+
+    Args:
+        path: JSON, JSON lines, CSV, TSV or Parquet, by its name.
+        columns: Name in the schema to the name in the file.
+        on_error: With `"skip"`, a row that can't be read has a null as `text` and says why in a column `problem`.
+
+    Raises:
+        DataError: A row is not what the format says; names file, row, field and fix.
+        OSError: The file is not there.
+    """
+    from .whole_table import WholeTable
+
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} does not exist, or is no file; correct the path")
+    files = DataFilesDict({"train": DataFilesList([str(path)], [])})
+    return WholeTable(data_files=files, columns=columns, on_error=on_error).read()["train"]

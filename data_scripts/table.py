@@ -35,6 +35,8 @@ class TableConfig(RelationConfig):
 
     def __post_init__(self):
         super().__post_init__()
+        if not isinstance(self.columns or {}, dict):
+            raise ValueError(f"columns is {self.columns!r}; map names of the schema to those of the file")
         if unknown := sorted(set(self.columns or ()) - set(_COLUMNS)):
             raise ValueError(f"columns maps {unknown[0]!r}, which is none of {', '.join(_COLUMNS)}")
 
@@ -195,7 +197,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Any]]:
     try:
         batches = pyarrow.parquet.ParquetFile(path).iter_batches(1000)
         yield from enumerate((row for batch in batches for row in batch.to_pylist()), 1)
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise DataError(None, "is not Parquet", "write the file again", got=str(error), file=path) from None
 
 

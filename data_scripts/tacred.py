@@ -13,8 +13,8 @@ from .schema import DataError, Instance, Tokens, get
 logger = logging.getLogger(__name__)
 
 _PATCHES = {
-    "tacrev": {"validation": r"dev.*\.json", "test": r"test.*\.json"},
-    "retacred": {"train": r"train.*\.json", "validation": r"dev.*\.json", "test": r"test.*\.json"},
+    "tacrev": {"validation": r"dev.+\.json", "test": r"test.+\.json"},
+    "retacred": {"train": r"train.+\.json", "validation": r"dev.+\.json", "test": r"test.+\.json"},
 }
 
 

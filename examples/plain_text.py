@@ -47,21 +47,23 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="JSON lines")
     parser.add_argument("--model", required=True, help="name or folder of a spaCy pipeline that finds entities")
     args = parser.parse_args()
+    unfinished = args.output.with_name(args.output.name + ".incomplete")
     try:
         nlp = spacy.load(args.model)
+        if not any(nlp.has_pipe(name) for name in ("parser", "senter", "sentencizer")):
+            nlp.add_pipe("sentencizer", first=True)
         paragraphs = [line.strip() for line in args.text.read_text(encoding="utf-8").splitlines() if line.strip()]
+        count = 0
+        with unfinished.open("w", encoding="utf-8") as file:
+            for doc in nlp.pipe(paragraphs):
+                for row in entity_pairs(doc):
+                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                    count += 1
+        unfinished.replace(args.output)
     except (OSError, ValueError) as error:
         parser.error(" ".join(str(error).split()))
-    if not any(nlp.has_pipe(name) for name in ("parser", "senter", "sentencizer")):
-        nlp.add_pipe("sentencizer", first=True)
-    unfinished = args.output.with_name(args.output.name + ".incomplete")
-    count = 0
-    with unfinished.open("w", encoding="utf-8") as file:
-        for doc in nlp.pipe(paragraphs):
-            for row in entity_pairs(doc):
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                count += 1
-    unfinished.replace(args.output)
+    finally:
+        unfinished.unlink(missing_ok=True)
     print(f"{args.output}: {count} pairs from {len(paragraphs)} paragraphs")
 
 

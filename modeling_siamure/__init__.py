@@ -22,6 +22,7 @@ PIPELINE_REGISTRY.register_pipeline(
 )
 
 _LAZY = {
+    "RelationDiscovery": ".discovery",
     "SiamURETrainer": ".trainer",
     "SiamURETrainingArguments": ".training_args",
 }

@@ -8,6 +8,9 @@ from sklearn.cluster import AgglomerativeClustering, KMeans, MiniBatchKMeans
 from sklearn.preprocessing import normalize
 from torch import nn
 
+FULL_ROWS = 100_000  # k-means goes over more of them batch by batch
+BATCH = 16384  # rows
+PASSES = 3  # over all batches
 WARD_ROWS = 2048  # a tree over n rows takes n^2 / 2 distances
 
 
@@ -26,6 +29,9 @@ class Clusters:
 def kmeans(embeddings: np.ndarray, num_clusters: int, seed: int = 0, num_restarts: int = 10) -> Clusters:
     """k-means on L2-normalized h: the best of several k-means++ starts.
 
+    More than `FULL_ROWS` rows are clustered by mini-batch k-means from one start; it reads them batch by batch, so they
+    may lie in a memory-mapped file that is larger than the memory.
+
     Args:
         embeddings: h, `(rows, size)`.
         num_clusters: C.
@@ -39,9 +45,22 @@ def kmeans(embeddings: np.ndarray, num_clusters: int, seed: int = 0, num_restart
     True
     """
     _check_size(embeddings, num_clusters)
+    if len(embeddings) > FULL_ROWS:
+        centroids = _fit_batches(embeddings, num_clusters, seed)
+        return Clusters(assign(embeddings, centroids), centroids)
     # normalize makes the copy that k-means may work in: one for millions of rows is enough.
     fitted = KMeans(num_clusters, n_init=num_restarts, random_state=seed, copy_x=False).fit(normalize(embeddings))
     return Clusters(fitted.labels_, fitted.cluster_centers_)
+
+
+def _fit_batches(embeddings: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    fitted = MiniBatchKMeans(num_clusters, random_state=seed)
+    for _ in range(PASSES):
+        order = rng.permutation(len(embeddings))
+        for start in range(0, len(order), BATCH):
+            fitted.partial_fit(normalize(embeddings[np.sort(order[start : start + BATCH])]))
+    return fitted.cluster_centers_
 
 
 def ward(embeddings: np.ndarray, num_clusters: int, seed: int = 0) -> Clusters:
@@ -83,7 +102,9 @@ def assign(embeddings: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     array([1])
     """
     # |h - mu|^2 without |h|^2, which is the same for all clusters.
-    return (normalize(embeddings) @ centroids.T - (centroids**2).sum(axis=1) / 2).argmax(axis=1)
+    half_norms = (centroids**2).sum(axis=1) / 2
+    batches = (embeddings[start : start + BATCH] for start in range(0, len(embeddings), BATCH))
+    return np.concatenate([(normalize(batch) @ centroids.T - half_norms).argmax(axis=1) for batch in batches])
 
 
 @torch.no_grad()

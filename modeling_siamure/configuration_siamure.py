@@ -26,6 +26,9 @@ class SiamUREConfig(PreTrainedConfig):
             SimSiam.
         cluster_sizes (`list[int]`): How many training instances each k-means cluster of h holds; set when clusters are
             stored in the model.
+        max_distances (`list[float]`): The largest distance from each centroid at which a row still belongs to it; none
+            by default. Both thresholds are for `siamure assign`.
+        min_margin (`float`): The smallest margin between the nearest and the second centroid; none by default.
 
     Raises:
         ValueError: The encoder's configuration asks for code of its own, or points somewhere else.
@@ -52,6 +55,8 @@ class SiamUREConfig(PreTrainedConfig):
     projection_size: int | None = None
     predictor_size: int | None = None
     cluster_sizes: list[int] | None = None
+    max_distances: list[float] | None = None
+    min_margin: int | float | None = None
 
     def __post_init__(self, **kwargs):
         encoder = self.encoder_config

@@ -1,4 +1,4 @@
-"""What processes share: results of the main one, arrays that a machine holds once, rows that each has a part of."""
+"""What processes share: results of the main one, arrays that a machine holds once."""
 
 import os
 import tempfile
@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 import torch.distributed as dist
-from accelerate import Accelerator, PartialState
+from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 
 Result = TypeVar("Result")
@@ -38,45 +38,42 @@ class SumOverProcesses(torch.autograd.Function):
         return SumOverProcesses.forward(ctx, gradient)
 
 
-def shared_array(rows: int, size: int) -> np.ndarray:
+def shared_array(rows: int, size: int, path: os.PathLike | None = None) -> np.ndarray:
     """A float32 array `(rows, size)` that a machine holds once, however many processes it has.
 
-    It is a memory-mapped file in `TMPDIR`, so it may be larger than the memory. The file has no name any more, so the
-    disk is free again as soon as the last process drops the array, or is killed.
+    It is a memory-mapped file, so it may be larger than the memory. Without a path it is in `TMPDIR` and has no name
+    any more, so the disk is free again as soon as the last process drops the array, or is killed.
+
+    Args:
+        rows, size: Its shape.
+        path: A file that is made, or whose content the array begins with.
 
     Raises:
-        OSError: There is not enough room in `TMPDIR`.
+        OSError: There is not enough room for the file.
 
     >>> shared_array(2, 3).shape
     (2, 3)
     """
     state = PartialState()
-    path = ""
+    is_named, path = path is not None, str(path or "")
     if state.is_local_main_process:
-        file, path = tempfile.mkstemp(prefix="siamure-")
+        if is_named:
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        else:
+            file, path = tempfile.mkstemp(prefix="siamure-")
         try:
             # Not a sparse file: writing into a mapped hole of a full disk would kill the process without a word.
             os.posix_fallocate(file, 0, 4 * rows * size)
         except OSError as error:
             os.unlink(path)
             needed = f"{4 * rows * size / 2**30:.1f} GiB for {rows} embeddings"
-            raise OSError(f"{path} can't hold {needed} ({error.strerror}); set TMPDIR to a larger disk") from None
+            advice = "give a folder on a larger disk" if is_named else "set TMPDIR to a larger disk"
+            raise OSError(f"{path} can't hold {needed} ({error.strerror}); {advice}") from None
         finally:
             os.close(file)
     paths = gather_object([path])
     array = np.memmap(paths[state.process_index - state.local_process_index], np.float32, "r+", shape=(rows, size))
     state.wait_for_everyone()
-    if state.is_local_main_process:
+    if state.is_local_main_process and not is_named:
         os.unlink(path)
     return array
-
-
-def gather_rows(rows: torch.Tensor, accelerator: Accelerator) -> torch.Tensor:
-    """Puts the rows of all processes, which may have unequally many, one after the other.
-
-    >>> gather_rows(torch.tensor([[1], [2]]), Accelerator(cpu=True)).tolist()
-    [[1], [2]]
-    """
-    counts = accelerator.gather(torch.tensor([len(rows)], device=rows.device)).tolist()
-    parts = accelerator.gather(accelerator.pad_across_processes(rows)).split(max(counts))
-    return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])

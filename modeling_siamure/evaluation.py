@@ -1,6 +1,11 @@
 """Embeds a dataset, measures how healthy its embeddings are, and partitions it (paper, 3.3)."""
 
+import hashlib
+import json
+import os
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,6 +19,8 @@ from .data_collator import RelationCollator
 from .distributed import shared_array
 
 DIAGNOSED_ROWS = 1024  # enough of them for `diagnose`
+FILES = ("relation.f32", "projection.f32", "cluster_probabilities.f32")
+SECONDS = 30  # between two records of how far an embedding in a folder has come
 
 
 @dataclass(frozen=True)
@@ -40,11 +47,14 @@ def embed(
     batch_size: int = 64,
     show_progress: bool = False,
     relation_only: bool = False,
+    folder: str | os.PathLike | None = None,
 ) -> Embeddings:
     """Runs the model over a tokenized dataset without dropout, in float32 or under the accelerator's autocast.
 
     Rows of similar length share a batch. With several processes, each embeds some of the batches and all get the whole.
     The batches do not depend on the number of processes, so the embeddings do not either.
+
+    Results go to memory-mapped files as they come, so memory grows by a few bytes a row only.
 
     Args:
         model: A [`SiamUREModel`].
@@ -52,36 +62,97 @@ def embed(
         tokenizer: A tokenizer with markers.
         accelerator: Says where, in which precision and among how many processes to run.
         batch_size: Rows a process and step.
-        show_progress: Whether to show a progress bar.
+        show_progress: Whether to show a progress bar, in sentences; the time that it says remains is too long rather
+            than too short, for the longest sentences come first.
         relation_only: Whether to leave out all but h, which saves room where there are millions of rows.
+        folder: Where a machine keeps the results, such as `relation.f32`: `(rows, size)` float32 without a header. The
+            same call, made again after it was cut short, goes on there. By default they are in files without a name,
+            which are gone when they are no longer used.
+
+    Raises:
+        ValueError: The folder holds the embeddings of other rows, or of another model.
+        OSError: There is not enough room for the results.
     """
     collator = RelationCollator(tokenizer, num_views=1)
     order = np.argsort(dataset["length"], kind="stable")[::-1]  # longest first: too little memory shows at once
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     input_ids = dataset.select_columns("input_ids").with_format("numpy")
+    progress = None
+    if folder is not None:
+        settings = f"{accelerator.mixed_precision} {batch_size} {relation_only}"
+        progress = Progress(Path(folder), _fingerprint(model, input_ids, settings), accelerator)
+    # Where all is done, the last batch is embedded once more: it says how wide the results are.
+    first = min(progress.done, len(batches) - 1) if progress else 0
     was_training = model.training
     model.eval()
     results: list[np.ndarray] = []
-    steps = range(0, len(batches), accelerator.num_processes)
-    for step in tqdm(steps, desc="Embedding", unit="batch", disable=not show_progress):
-        shares = batches[step : step + accelerator.num_processes]
-        # A process without a share repeats the last one: all must take part in the gathering.
-        rows = shares[min(accelerator.process_index, len(shares) - 1)].tolist()
-        batch = collator([{"input_ids": ids} for ids in input_ids[rows]["input_ids"]])
-        with accelerator.autocast():
-            output = model(**{name: tensor.to(accelerator.device) for name, tensor in batch.items()})
-        values = [output.relation_embedding.float()]
-        if not relation_only:
-            values += [output.projection.float(), output.cluster_logits.float().softmax(dim=-1)]
-        results = results or [shared_array(len(order), part.shape[1]) for part in values]
-        for result, part in zip(results, values, strict=True):
-            gathered = accelerator.gather(F.pad(part, (0, 0, 0, batch_size - len(part)))).split(batch_size)
-            if accelerator.is_local_main_process:
-                for share, found in zip(shares, gathered, strict=False):
-                    result[share] = found[: len(share)].cpu().numpy()
+    rows_done = first * batch_size
+    with tqdm(
+        total=len(order), initial=rows_done, desc="Embedding", unit=" sentences", disable=not show_progress
+    ) as bar:
+        for step in range(first, len(batches), accelerator.num_processes):
+            shares = batches[step : step + accelerator.num_processes]
+            # A process without a share repeats the last one: all must take part in the gathering.
+            rows = shares[min(accelerator.process_index, len(shares) - 1)].tolist()
+            batch = collator([{"input_ids": ids} for ids in input_ids[rows]["input_ids"]])
+            with accelerator.autocast():
+                output = model(**{name: tensor.to(accelerator.device) for name, tensor in batch.items()})
+            values = [output.relation_embedding.float()]
+            if not relation_only:
+                values += [output.projection.float(), output.cluster_logits.float().softmax(dim=-1)]
+            if not results:
+                results = [
+                    shared_array(len(order), part.shape[1], progress and progress.folder / name)
+                    for part, name in zip(values, FILES, strict=False)
+                ]
+            for result, part in zip(results, values, strict=True):
+                gathered = accelerator.gather(F.pad(part, (0, 0, 0, batch_size - len(part)))).split(batch_size)
+                if accelerator.is_local_main_process:
+                    for share, found in zip(shares, gathered, strict=False):
+                        result[share] = found[: len(share)].cpu().numpy()
+            if progress:
+                progress.record(step + len(shares), results, is_last=step + len(shares) == len(batches))
+            bar.update(sum(map(len, shares)))
     model.train(was_training)
     accelerator.wait_for_everyone()
     return Embeddings(*results)
+
+
+class Progress:
+    """How many of the batches of an embedding are in its folder."""
+
+    def __init__(self, folder: Path, fingerprint: str, accelerator: Accelerator):
+        self.folder, self._fingerprint = folder, fingerprint
+        self._file, self._recorded = folder / "progress.json", time.monotonic()
+        self._is_writer = accelerator.is_local_main_process
+        folder.mkdir(parents=True, exist_ok=True)
+        record = json.loads(self._file.read_text()) if self._file.exists() else {"batches": 0}
+        if record.get("fingerprint", fingerprint) != fingerprint:
+            raise ValueError(f"{folder} holds embeddings of other rows or another model; give another folder")
+        # Machines may have come unequally far.
+        self.done = int(accelerator.gather(torch.tensor([record["batches"]], device=accelerator.device)).min())
+
+    def record(self, batches: int, results: list[np.ndarray], is_last: bool):
+        """Writes down that so many batches are in `results`, every `SECONDS` seconds and after the last one."""
+        if self._is_writer and (is_last or time.monotonic() > self._recorded + SECONDS):
+            for result in results:
+                result.flush()
+            partial = self._file.with_suffix(".partial")
+            partial.write_text(json.dumps({"fingerprint": self._fingerprint, "batches": batches}))
+            partial.replace(self._file)
+            self._recorded = time.monotonic()
+
+
+def _fingerprint(model: torch.nn.Module, input_ids: Dataset, settings: str) -> str:
+    """A hash of all that decides what the embeddings are: weights, configuration, tokens and settings."""
+    found = hashlib.blake2b((settings + model.config.to_json_string()).encode(), digest_size=16)
+    for tensor in model.state_dict().values():
+        found.update(tensor.cpu().contiguous().view(torch.uint8).numpy())
+    for batch in input_ids.iter(1024):
+        for ids in batch["input_ids"]:
+            found.update(len(ids).to_bytes(4, "little"))
+            found.update(np.ascontiguousarray(ids))
+    return found.hexdigest()
 
 
 def spread(embeddings: np.ndarray) -> float:

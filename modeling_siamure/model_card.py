@@ -92,6 +92,7 @@ def write_model_card(
     results: dict[str, float],
     dataset: str | None = None,
     finetuned_from: str | None = None,
+    is_trained: bool = True,
     **card_data,
 ) -> None:
     """Writes `README.md` and, where there are scores, `.eval_results/siamure.yaml` into the trainer's output folder.
@@ -102,6 +103,7 @@ def write_model_card(
         results: The metrics: `eval_...` of the trained model, `untrained_...` and `type_pair_...` to compare with.
         dataset: What the model was trained on.
         finetuned_from: The encoder that training began with: a hub name, pip:PACKAGE/FOLDER or a folder.
+        is_trained: Whether the trainer trained the model, or only found clusters with it.
         card_data: Further front matter, such as `license`, `language` and `tags`.
 
     Raises:
@@ -114,7 +116,7 @@ def write_model_card(
     on_hub = bool(encoder) and not os.path.exists(encoder) and ":" not in encoder
     settings = [("encoder", Path(encoder).name if os.path.exists(encoder) else encoder)] if encoder else []
     settings += [("encoder layers", config.encoder_config.num_hidden_layers), ("pooling", config.pooling)]
-    settings += [(name, getattr(args, name)) for name in RECIPE]
+    settings += [(name, getattr(args, name)) for name in RECIPE] if is_trained else [("training", "none on these data")]
     scores = {name: round(results[f"eval_{key}"], 4) for name, key in SCORES.items() if f"eval_{key}" in results}
     data_name = dataset or "your rows"
     card = ModelCard.from_template(
@@ -145,8 +147,8 @@ def write_model_card(
         entity_types=", ".join(f"`{name}`" for name in config.entity_types),
         results=results_table(results, config.num_labels) or "The data had no gold relations, so nothing was scored.",
         clusters=cluster_table(trainer.clusters),
-        data=f"Data: {data_name}, {len(trainer.train_dataset)} sentences to train on, whose relations (if it has any) "
-        "were not read.",
+        data=f"Data: {data_name}, {len(trainer.train_dataset)} sentences to {'train on' if is_trained else 'cluster'}, "
+        "whose relations (if it has any) were not read.",
         recipe="\n".join(["| setting | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in settings)]),
     )
     output = Path(args.output_dir)

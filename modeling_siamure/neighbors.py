@@ -1,49 +1,52 @@
-"""Exact nearest neighbors of relation embeddings, and how good they are (paper, 2.3)."""
+"""Nearest neighbors of relation embeddings, and how good they are (paper, 2.3)."""
+
+import itertools
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from accelerate import Accelerator
+from accelerate.utils import broadcast
 from tqdm.auto import tqdm
+from transformers.utils import is_faiss_available
 
-ROW_BLOCK = 1024
-COLUMN_BLOCK = 16384
+from .distributed import on_main
 
+logger = logging.getLogger(__name__)
 
-def shard_rows(num_rows: int, index: int, count: int) -> range:
-    """The rows that one of several processes searches for.
-
-    They are whole blocks, so each similarity is computed in the same way however many processes there are.
-
-    >>> shard_rows(5000, 0, 2), shard_rows(5000, 1, 2)
-    (range(0, 2048), range(2048, 5000))
-    """
-    blocks = -(-num_rows // ROW_BLOCK)
-    first, end = (min(blocks * part // count * ROW_BLOCK, num_rows) for part in (index, index + 1))
-    return range(first, end)
+BLOCK = 8192  # rows that are read at once, and whose similarities an accelerator holds: 256 MiB
+TILE = 1024  # rows whose similarities a CPU holds: 4 MiB stay in its cache
+EXACT_ROWS = 200_000  # ten minutes of one core, by the 156 s that benchmarks.search measured for half as many
+FAISS_BLOCK = 65536  # rows that are added or searched at once
 
 
-@torch.no_grad()
 def nearest_neighbors(
     embeddings: torch.Tensor | np.ndarray,
     num_neighbors: int = 20,
+    accelerator: Accelerator | None = None,
+    search: Literal["auto", "exact", "faiss"] = "exact",
     show_progress: bool = False,
-    rows: range | None = None,
-    device: torch.device | str = "cpu",
 ) -> torch.Tensor:
     """N(x): the K nearest neighbors of each row by cosine, the row itself excluded by its index.
 
-    The similarities are computed block by block, so memory grows with the number of rows only; embeddings in a
-    memory-mapped file are never read as a whole.
+    The exact search compares blocks of rows, each pair of blocks once, so memory grows with the number of rows only;
+    embeddings in a memory-mapped file are never read as a whole. Processes share the pairs of blocks and find the same
+    neighbors as one alone.
 
     Args:
-        embeddings: h, `(all rows, size)`.
+        embeddings: h, `(rows, size)`, the same in each process.
         num_neighbors: K.
+        accelerator: Says where and among how many processes to search, in float32; by default one on the CPU.
+        search: `"exact"`; `"faiss"`, which is approximate and runs on the main process' CPU; or `"auto"`: FAISS for
+            more than `EXACT_ROWS` rows on a CPU, if it is installed.
         show_progress: Whether to show a progress bar.
-        rows: The rows whose neighbors to find, such as a process' `shard_rows`; all by default.
-        device: Where to search, in float32.
 
     Returns:
-        Row indices `(rows, num_neighbors)`, nearest first.
+        Row indices `(rows, num_neighbors)`, int32, nearest first and the lower index first among equals.
 
     Raises:
         ValueError: There are not more rows than neighbors.
@@ -56,33 +59,201 @@ def nearest_neighbors(
         raise ValueError(
             f"{num_rows} rows can't have {num_neighbors} neighbors each; give more rows or set num_neighbors"
         )
-    rows = range(num_rows) if rows is None else rows
-    device = torch.device(device)
+    accelerator = accelerator or Accelerator(cpu=True)
+    if search == "auto":
+        search = _choose(num_rows, accelerator)
+    if search == "faiss":
+        return on_main(lambda: _search_faiss(embeddings, num_neighbors, show_progress))
+    count = accelerator.num_processes
+    best = _search_blocks(
+        embeddings, num_neighbors, accelerator.process_index, count, accelerator.device, show_progress
+    )
+    if count == 1:
+        return best.indices.cpu()
+    parts = (tuple(broadcast(part.clone(), rank) for part in (best.scores, best.indices)) for rank in range(count))
+    return _merge(parts).cpu()
+
+
+def _choose(num_rows: int, accelerator: Accelerator) -> str:
+    if num_rows <= EXACT_ROWS or accelerator.device.type != "cpu":
+        return "exact"
+    if not is_faiss_available():
+        logger.warning(
+            "searching the neighbors of %d rows exactly, which takes long on a CPU; pip install 'siamure[faiss]' for "
+            "an approximate search",
+            num_rows,
+        )
+        return "exact"
+    logger.warning(
+        "searching the neighbors of %d rows approximately, by FAISS; neighbor_search=exact searches exactly", num_rows
+    )
+    return "faiss"
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Exact
+
+
+class _Best:
+    """The K best of the columns that each row has met so far, by score and then by lower index.
+
+    Each row must meet its columns in ascending order. A column that only equals the K-th best is then one too many.
+    """
+
+    def __init__(self, num_rows: int, num_neighbors: int, device: torch.device):
+        self.scores = torch.full((num_rows, num_neighbors), -torch.inf, device=device)
+        self.indices = torch.zeros((num_rows, num_neighbors), dtype=torch.int32, device=device)
+        self._waiting = defaultdict(list)  # columns that are better than the K-th best, by the first row of the tile
+
+    def compare(self, first_row: int, first_column: int, scores: torch.Tensor):
+        """Lets successive rows meet successive columns, and these columns, as rows, meet those rows.
+
+        Args:
+            first_row, first_column: Where the tile begins.
+            scores: The similarities in it, `(rows, columns)`.
+        """
+        num_neighbors = self.scores.shape[1]
+        is_better = scores > self._limits(first_row, len(scores)).unsqueeze(1)
+        is_symmetric = first_row == first_column
+        if not is_symmetric:
+            is_better |= scores > self._limits(first_column, scores.shape[1])
+        row, column = is_better.nonzero(as_tuple=True)
+        if len(row) <= num_neighbors * sum(scores.shape):
+            values = scores[row, column]
+            self._add(first_row, first_column, len(scores), row, column, values)
+            if not is_symmetric:
+                self._add(first_column, first_row, scores.shape[1], column, row, values)
+        else:  # as in the beginning, when every column is better than none
+            self._add(first_row, first_column, len(scores), *_largest(scores, num_neighbors))
+            if not is_symmetric:
+                columns = scores.T.contiguous()
+                self._add(first_column, first_row, len(columns), *_largest(columns, num_neighbors))
+
+    def _limits(self, first: int, count: int) -> torch.Tensor:
+        return self.scores[first : first + count, -1]
+
+    def _add(
+        self, first: int, first_column: int, count: int, row: torch.Tensor, column: torch.Tensor, scores: torch.Tensor
+    ):
+        is_better = scores > self._limits(first, count)[row]
+        row, column, scores = row[is_better], column[is_better], scores[is_better]
+        self._waiting[first].append((row.int(), (column + first_column).int(), scores))
+        if sum(len(part[0]) for part in self._waiting[first]) > self.scores.shape[1] * count:
+            self._sort(first)
+
+    def _sort(self, first: int):
+        """Sorts what waits for the rows of a tile into their best."""
+        num_neighbors = self.scores.shape[1]
+        row, column, scores = (torch.cat(parts) for parts in zip(*self._waiting.pop(first), strict=True))
+        rows, row, counts = row.unique(return_inverse=True, return_counts=True)
+        rows = rows + first
+        row = torch.cat([torch.arange(len(rows), device=row.device).repeat_interleave(num_neighbors), row])
+        column = torch.cat([self.indices[rows].flatten(), column])
+        scores = torch.cat([self.scores[rows].flatten(), scores])
+        order = scores.argsort(descending=True, stable=True)  # stable: equal scores stay in the order of their index
+        order = order[row[order].argsort(stable=True)]
+        counts = counts + num_neighbors
+        begins = (counts.cumsum(0) - counts).unsqueeze(1)
+        chosen = order[begins + torch.arange(num_neighbors, device=row.device)]
+        self.scores[rows], self.indices[rows] = scores[chosen], column[chosen]
+
+    def finish(self):
+        for first in list(self._waiting):
+            self._sort(first)
+
+
+def _largest(scores: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Row, column and score of the largest entries of each row, the first ones among equals (`topk` takes any)."""
+    last = scores.topk(min(count, scores.shape[1]), dim=1).values[:, -1:]
+    is_larger, is_last = scores > last, scores == last
+    room = count - is_larger.sum(dim=1, keepdim=True)
+    row, column = (is_larger | (is_last & (is_last.cumsum(dim=1) <= room))).nonzero(as_tuple=True)
+    return row, column, scores[row, column]
+
+
+@torch.no_grad()
+def _search_blocks(
+    embeddings: torch.Tensor | np.ndarray,
+    num_neighbors: int,
+    index: int,
+    count: int,
+    device: torch.device,
+    show_progress: bool = False,
+) -> _Best:
+    """The share of one of `count` processes: what it finds in its pairs of blocks."""
+    num_rows = len(embeddings)
     if device.type == "cuda" and 4 * num_rows * embeddings.shape[1] < torch.cuda.mem_get_info(device)[0] // 2:
         embeddings = torch.as_tensor(embeddings).to(device)  # copied once, not once a block
+    tile = TILE if device.type == "cpu" else BLOCK
 
-    def normalized(start: int, end: int) -> torch.Tensor:
-        return F.normalize(torch.as_tensor(embeddings[start:end]).to(device).float(), dim=-1)
+    def tiles(start: int) -> list[tuple[int, torch.Tensor]]:
+        block = torch.as_tensor(embeddings[start : start + BLOCK]).to(device).float()
+        return list(zip(itertools.count(start, tile), F.normalize(block, dim=-1).split(tile), strict=False))
 
-    found = torch.empty(len(rows), num_neighbors, dtype=torch.int32)
-    blocks = range(rows.start, rows.stop, ROW_BLOCK)
-    for start in tqdm(blocks, desc="Mining neighbors", unit="block", disable=not show_progress):
-        block = normalized(start, min(start + ROW_BLOCK, rows.stop))
-        own = torch.arange(start, start + len(block), device=block.device)
-        scores = block.new_empty(len(block), 0)
-        indices = own.new_empty(len(block), 0)
-        for first in range(0, num_rows, COLUMN_BLOCK):
-            columns = normalized(first, first + COLUMN_BLOCK)
-            similarity = block @ columns.T
-            inside = (own >= first) & (own < first + len(columns))
-            similarity[inside.nonzero().squeeze(1), own[inside] - first] = -torch.inf
-            best = similarity.topk(min(num_neighbors, len(columns)), dim=1)
-            scores = torch.cat([scores, best.values], dim=1)
-            indices = torch.cat([indices, best.indices + first], dim=1)
-            best = scores.topk(min(num_neighbors, scores.shape[1]), dim=1)
-            scores, indices = best.values, indices.gather(1, best.indices)
-        found[start - rows.start : start - rows.start + len(block)] = indices.cpu()
-    return found
+    # In this order each row meets the others in ascending order.
+    pairs = list(itertools.combinations_with_replacement(range(0, num_rows, BLOCK), 2))[index::count]
+    best = _Best(num_rows, num_neighbors, device)
+    for first, second in tqdm(pairs, desc="Mining neighbors", unit="block", disable=not show_progress):
+        for (row, rows), (column, columns) in itertools.product(tiles(first), tiles(second)):
+            if row <= column:
+                scores = rows @ columns.T
+                if row == column:
+                    scores.fill_diagonal_(-torch.inf)
+                best.compare(row, column, scores)
+    best.finish()
+    return best
+
+
+def _merge(parts: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+    """The best of several processes' neighbors, from scores and indices, `(rows, num_neighbors)` each."""
+    parts = iter(parts)
+    scores, indices = next(parts)
+    size = scores.shape[1]
+    for its_scores, its_indices in parts:
+        scores, indices = torch.cat([scores, its_scores], dim=1), torch.cat([indices, its_indices], dim=1)
+        by_index = indices.argsort(dim=1)
+        order = by_index.gather(1, scores.gather(1, by_index).argsort(dim=1, descending=True, stable=True))[:, :size]
+        scores, indices = scores.gather(1, order), indices.gather(1, order)
+    return indices
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Approximate
+
+
+def _search_faiss(embeddings: torch.Tensor | np.ndarray, num_neighbors: int, show_progress: bool) -> torch.Tensor:
+    """Searches the cells around each row of an inverted file, which holds the rows in float32."""
+    import faiss
+
+    def block(start: int) -> np.ndarray:
+        return F.normalize(torch.as_tensor(embeddings[start : start + FAISS_BLOCK]).float(), dim=-1).numpy()
+
+    num_rows, size = embeddings.shape
+    num_cells = max(1, int(2 * num_rows**0.5))
+    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(size), size, num_cells, faiss.METRIC_INNER_PRODUCT)
+    index.nprobe, index.cp.niter = min(16, num_cells), 10
+    sample = np.sort(np.random.default_rng(0).permutation(num_rows)[: 64 * num_cells])
+    index.train(F.normalize(torch.as_tensor(embeddings[sample]).float(), dim=-1).numpy())
+    starts = range(0, num_rows, FAISS_BLOCK)
+    for start in starts:
+        index.add(block(start))
+    found = np.empty((num_rows, num_neighbors), np.int32)
+    for start in tqdm(starts, desc="Mining neighbors", unit="block", disable=not show_progress):
+        queries = block(start)
+        nearest = index.search(queries, num_neighbors + 1)[1]
+        lacking = np.flatnonzero((nearest < 0).any(axis=1))  # the cells around them hold too few rows
+        if len(lacking):
+            everywhere = faiss.SearchParametersIVF(nprobe=num_cells)
+            nearest[lacking] = index.search(queries[lacking], num_neighbors + 1, params=everywhere)[1]
+        # The row itself goes last, and so does not count; where it was not found, the farthest does not.
+        is_itself = nearest == np.arange(start, start + len(queries))[:, None]
+        order = is_itself.argsort(axis=1, kind="stable")[:, :num_neighbors]
+        found[start : start + len(queries)] = np.take_along_axis(nearest, order, axis=1)
+    return torch.from_numpy(found)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Scores
 
 
 def keep_mutual(neighbors: np.ndarray) -> np.ndarray:

@@ -105,8 +105,10 @@ class RelationDiscoveryPipeline(Pipeline):
         embedding = self.model(**batch).relation_embedding.float()
         centroids = self.model.cluster_centroids.to(embedding.device)
         sizes = torch.tensor(self.model.config.cluster_sizes, dtype=torch.float32, device=embedding.device)
-        # Normalized rows have length 1, so their variance is 1 - |mean|^2; and the centroids have the same mean.
-        scale = 2 * len(centroids) / (1 - (sizes / sizes.sum() @ centroids).square().sum())
+        # Normalized rows have length 1, so their variance is 1 - |mean|^2; and the centroids have the same mean. Where
+        # all rows were alike, rounding could make it negative.
+        variance = 1 - (sizes / sizes.sum() @ centroids).square().sum()
+        scale = 2 * len(centroids) / variance.clamp(min=1e-6)
         # -1/2 |h - mu|^2 without -1/2 |h|^2, which is the same for all clusters.
         nearness = F.normalize(embedding, dim=-1) @ centroids.T - centroids.square().sum(dim=-1) / 2
         return {"embedding": embedding, "scores": (scale * nearness).softmax(dim=-1)}

@@ -18,10 +18,10 @@ from .checkpointing import ResumableTrainer
 from .clustering import initialize_cluster_head, ward
 from .clustering_trainer import ClusteringTrainer
 from .data_collator import AnchorDataset, LengthBucketBatchSampler, RelationCollator, tokenize_dataset
-from .distributed import gather_rows, on_main
+from .distributed import on_main
 from .evaluation import DIAGNOSED_ROWS, diagnose, gold_labels
 from .modeling_siamure import SiamUREModel
-from .neighbors import keep_mutual, nearest_neighbors, neighbor_accuracy, neighbor_overlap, shard_rows
+from .neighbors import keep_mutual, nearest_neighbors, neighbor_accuracy, neighbor_overlap
 from .objective import AnchorCounts, batch_loss
 from .training_args import SiamURETrainingArguments
 
@@ -160,14 +160,9 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
 
     def _mine_neighbors(self, embeddings: np.ndarray):
         args = self.args
-        own = nearest_neighbors(
-            embeddings,
-            args.num_neighbors,
-            show_progress=self._show_progress,
-            rows=shard_rows(len(embeddings), args.process_index, args.world_size),
-            device=args.device,
-        )
-        found = gather_rows(own.to(args.device), self.accelerator).cpu().numpy()
+        found = nearest_neighbors(
+            embeddings, args.num_neighbors, self.accelerator, args.neighbor_search, self._show_progress
+        ).numpy()
         if args.mutual_neighbors:
             found = keep_mutual(found)
 

@@ -42,6 +42,10 @@ class SiamURETrainingArguments(TrainingArguments):
         metadata={"help": "lambda: 1 for long-tailed or unknown data, 2 for balanced data; 0 ends in one cluster."},
     )
     num_neighbors: int = field(default=20, metadata={"help": "K: neighbors mined for each instance."})
+    neighbor_search: Literal["auto", "exact", "faiss"] = field(
+        default="auto",
+        metadata={"help": "exact; faiss (approximate); or auto: faiss for more than 200,000 rows on a CPU."},
+    )
     mutual_neighbors: bool = field(
         default=False, metadata={"help": "Keep only neighbors that have the anchor among theirs too."}
     )

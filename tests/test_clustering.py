@@ -29,6 +29,22 @@ def test_kmeans_finds_directions(blobs):
     assert (again.labels == clusters.labels).all()
 
 
+def test_many_rows_are_clustered_in_batches(blobs, monkeypatch, tmp_path):
+    rows, truth = blobs
+    monkeypatch.setattr(clustering, "FULL_ROWS", 59)
+    monkeypatch.setattr(clustering, "BATCH", 16)
+    np.save(tmp_path / "rows.npy", rows)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    clusters = kmeans(mapped, 3)
+    assert len(set(zip(clusters.labels, truth, strict=True))) == 3
+    np.testing.assert_array_equal(kmeans(mapped, 3).centroids, clusters.centroids)
+    assert (assign(rows, clusters.centroids) == clusters.labels).all()
+    monkeypatch.undo()
+    whole = kmeans(rows, 3).centroids
+    distances = np.linalg.norm(clusters.centroids[:, None] - whole[None], axis=2)
+    assert (distances.min(axis=1) < 0.05).all() and len(set(distances.argmin(axis=1))) == 3
+
+
 def test_assign_is_the_nearest_centroid(blobs):
     rows, _ = blobs
     centroids = np.random.default_rng(1).standard_normal((5, 4))

@@ -5,6 +5,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
+from modeling_siamure import evaluation
 from modeling_siamure.data_collator import tokenize_dataset
 from modeling_siamure.evaluation import diagnose, effective_rank, embed, mean_cosine, spread
 
@@ -22,6 +23,41 @@ def test_embed_equals_one_row_at_a_time(model, tokenizer, rows):
             np.testing.assert_allclose(
                 found.cluster_probabilities[row], output.cluster_logits[0].softmax(-1), atol=1e-5
             )
+
+
+class CutShort(Exception):
+    pass
+
+
+def test_embedding_in_a_folder_goes_on_where_it_was_cut_short(model, tokenizer, rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluation, "SECONDS", 0)
+    dataset, accelerator = tokenize_dataset(rows, tokenizer), Accelerator(cpu=True)
+    expected = embed(model, dataset, tokenizer, accelerator, batch_size=7)
+    seen = []
+
+    def count(module, arguments, inputs):
+        seen.append(len(inputs["input_ids"]))
+        if len(seen) == 5:
+            raise CutShort
+
+    hook = model.register_forward_pre_hook(count, with_kwargs=True)
+
+    def run():
+        return embed(model, dataset, tokenizer, accelerator, batch_size=7, folder=tmp_path / "h")
+
+    with pytest.raises(CutShort):
+        run()
+    found = run()
+    assert seen == [7] * 5 + [7] * 4 + [4]  # 60 rows: four batches, the one that was cut short, and on from there
+    for name in ("relation", "projection", "cluster_probabilities"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert (np.fromfile(tmp_path / "h" / "relation.f32", np.float32) == expected.relation.ravel()).all()
+    assert (run().relation == expected.relation).all() and len(seen) == 11  # the last batch only
+    hook.remove()
+    with torch.no_grad():
+        model.encoder.embeddings.word_embeddings.weight[0] += 1
+    with pytest.raises(ValueError, match="holds embeddings of other rows or another model; give another folder"):
+        run()
 
 
 def test_measures_at_their_ends():

@@ -19,7 +19,7 @@ def batches(tokenizer):
     yield tokenizer(TEXTS[1:4], padding="max_length", max_length=90, return_tensors="pt")
 
 
-@pytest.mark.parametrize("pooling", ["marker", "mention", "mention_context"])
+@pytest.mark.parametrize("pooling", ["marker", "mention", "marker_context", "mention_context"])
 def test_program(encoder, pooling):
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     model = SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], pooling=pooling).train()
@@ -31,7 +31,7 @@ def test_program(encoder, pooling):
         torch.testing.assert_close(found, model(**batch).relation_embedding, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("pooling", ["mention_context"])
+@pytest.mark.parametrize("pooling", ["marker_context"])
 def test_onnx(encoder, pooling, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

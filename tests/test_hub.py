@@ -1,6 +1,7 @@
 """Models on a hub: what loads where, with and without the package, and what refuses to."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,7 +58,7 @@ found["revision"] = embedding(load("siamure-tacred", revision=first)[0], tokeniz
 ask = pipeline("relation-discovery", model="siamure-tacred", **trust)
 found["answers"] = ask([text, spans], batch_size=2)
 found["inferred"] = pipeline(model="siamure-tacred", **trust)(text)
-model.save_pretrained(folder, max_shard_size="20KB")
+model.save_pretrained(folder)
 tokenizer.save_pretrained(folder)
 print(json.dumps(found))
 """
@@ -112,7 +113,7 @@ def world(encoder, tmp_path_factory):
         other.get_input_embeddings().weight.zero_()
     other.save_pretrained(folder / "other")
     tokenizer.save_pretrained(folder / "other")
-    model.save_pretrained(folder / "model")
+    model.save_pretrained(folder / "model", max_shard_size="20KB")
     tokenizer.save_pretrained(folder / "model")
     with LoopbackHub() as hub:
         repo = hub.add_folder("model", "siamure-tacred", folder / "other")
@@ -141,11 +142,12 @@ def close(found: list[float], expected: torch.Tensor, tolerance: float = 1e-5) -
 
 def test_the_code_is_in_the_folder(world):
     names = {path.name for path in (world["folder"] / "model").iterdir()}
-    assert names >= CODE | {"config.json", "model.safetensors", "tokenizer.json"}
+    assert names >= CODE | {"config.json", "model.safetensors.index.json", "tokenizer.json"}
     assert not {name for name in names if name.endswith(".py")} - CODE
 
 
-def test_a_stranger_loads_by_the_bare_name(world):
+def test_a_stranger_loads_by_the_bare_name_and_from_shards(world):
+    assert len(list((world["folder"] / "model").glob("model-*.safetensors"))) > 2
     assert world["online"]["module"].startswith("transformers_modules.siamure")
     close(world["online"]["embedding"], world["embedding"])
 
@@ -183,8 +185,7 @@ def test_offline_from_the_cache(world):
 
 def test_saving_again_keeps_the_code(world):
     names = {path.name for path in (world["folder"] / "saved_again").iterdir()}
-    assert names >= CODE | {"model.safetensors.index.json"}
-    assert len([name for name in names if name.endswith(".safetensors")]) > 2  # sharded, and loaded again below
+    assert names >= CODE | {"model.safetensors"}
     close(world["offline"]["saved_again"], world["embedding"])
 
 
@@ -196,23 +197,56 @@ def test_with_the_package_no_trust_is_needed(world):
         assert answer["label"] == world["answer"]["label"]
 
 
-DROPPED = """
-try:
-    load("siamure-tacred")
-except Exception as error:
-    print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
-else:
-    print(json.dumps({"embedding": embedding(*load("siamure-tacred"))}))
+ATTEMPTS = """
+found = {}
+for name in ("siamure-tacred", "tampered", "truncated", "remote-code", "local-path"):
+    try:
+        found[name] = {"embedding": embedding(*load(name))}
+    except Exception as error:
+        found[name] = {"error": f"{type(error).__name__}: {error}"}
+print(json.dumps(found))
 """
 
 
 def test_a_download_that_breaks_off_leaves_nothing_that_loads(world, loopback_hub, tmp_path):
     loopback_hub.add_folder("model", "siamure-tacred", world["folder"] / "model")
-    loopback_hub.cut = "model.safetensors"
+    loopback_hub.cut = "model-00002"
     arguments = json.dumps([TEXT, SPANS, "", ""])
     environment = {**loopback_hub.environment(tmp_path / "home"), "HF_HUB_DOWNLOAD_TIMEOUT": "2"}
-    broken = run(STRANGER + DROPPED, arguments, environment=environment, cwd=tmp_path)
+    broken = run(STRANGER + ATTEMPTS, arguments, environment=environment, cwd=tmp_path)["siamure-tacred"]
     assert broken.keys() == {"error"}
-    assert not list((tmp_path / "home").rglob("snapshots/*/model.safetensors"))
+    assert not list((tmp_path / "home").rglob("snapshots/*/model-00002*"))
     loopback_hub.cut = ""
-    close(run(STRANGER + DROPPED, arguments, environment=environment, cwd=tmp_path)["embedding"], world["embedding"])
+    found = run(STRANGER + ATTEMPTS, arguments, environment=environment, cwd=tmp_path)["siamure-tacred"]
+    close(found["embedding"], world["embedding"])
+
+
+@pytest.mark.parametrize("who", ["a stranger who trusts", "someone with the package"])
+def test_bad_checkpoints_are_refused_and_run_nothing(world, loopback_hub, tmp_path, who):
+    def publish(name: str, weights=lambda content: content, **encoder_config):
+        folder = shutil.copytree(world["folder"] / "other", tmp_path / name)
+        path = folder / "model.safetensors"
+        path.write_bytes(weights(path.read_bytes()))
+        config = json.loads((folder / "config.json").read_text())
+        config["encoder_config"] |= encoder_config
+        (folder / "config.json").write_text(json.dumps(config))
+        (folder / "evil.py").write_text("open('executed', 'w')\n")
+        loopback_hub.add_folder("model", name, folder)
+
+    publish("tampered", lambda content: content.replace(b'"data_offsets":[0,', b'"data_offsets":[9,', 1))
+    publish("truncated", lambda content: content[: len(content) // 2])
+    publish("remote-code", auto_map={"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil"}, model_type="evil")
+    publish("local-path", _name_or_path=str(tmp_path / "truncated"))
+    cwd = tmp_path / "work"
+    cwd.mkdir()
+    arguments, environment = json.dumps([TEXT, SPANS, "", ""]), loopback_hub.environment(tmp_path / "home")
+    code = STRANGER + ATTEMPTS
+    if who == "someone with the package":
+        code = code.replace('("modeling_siamure", ', "(").replace('"trust_remote_code": True', "")
+        code, environment = f"import modeling_siamure\n{code}", {**environment, "PYTHONPATH": str(REPOSITORY)}
+    found = {name: its.get("error") for name, its in run(code, arguments, environment=environment, cwd=cwd).items()}
+    assert "the weights of tampered are damaged" in found["tampered"]
+    assert "the weights of truncated are damaged" in found["truncated"]
+    assert "encoder_config asks for code of its own" in found["remote-code"]
+    assert f"encoder_config points to '{tmp_path / 'truncated'}'" in found["local-path"]
+    assert list(cwd.iterdir()) == [] and not [path for path in loopback_hub.requests if "evil" in path]

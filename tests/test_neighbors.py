@@ -1,31 +1,80 @@
-"""Neighbor mining: against a search written out row by row."""
+"""Neighbor mining: against a search written out row by row, ties and duplicates included."""
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from modeling_siamure import neighbors
 from modeling_siamure.neighbors import keep_mutual, nearest_neighbors, neighbor_accuracy, neighbor_overlap
 
 
-@pytest.mark.parametrize(("row_block", "column_block"), [(1024, 16384), (7, 5), (64, 30)])
-def test_equals_the_slow_search(monkeypatch, row_block, column_block):
-    monkeypatch.setattr(neighbors, "ROW_BLOCK", row_block)
-    monkeypatch.setattr(neighbors, "COLUMN_BLOCK", column_block)
+def slow_search(unit: np.ndarray, num_neighbors: int) -> list[list[int]]:
+    """By cosine, then by the lower index."""
+    rows = range(len(unit))
+    return [
+        sorted((j for j in rows if j != i), key=lambda j: (-float(unit[i] @ unit[j]), j))[:num_neighbors] for i in rows
+    ]
+
+
+@pytest.mark.parametrize(("block", "tile"), [(8192, 1024), (7, 5), (24, 8)])
+def test_equals_the_slow_search(monkeypatch, block, tile):
+    monkeypatch.setattr(neighbors, "BLOCK", block)
+    monkeypatch.setattr(neighbors, "TILE", tile)
     rows = torch.randn(53, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     unit = (rows / rows.norm(dim=1, keepdim=True)).numpy()
-    expected = [
-        sorted((j for j in range(53) if j != i), key=lambda j: -float(unit[i] @ unit[j]))[:6] for i in range(53)
-    ]
-    assert nearest_neighbors(rows, 6).tolist() == expected
+    assert nearest_neighbors(rows, 6).tolist() == slow_search(unit, 6)
+
+
+# Signs: of four, all cosines are multiples of 1/2 without any rounding, so ties and duplicates abound.
+SIGNS = arrays(np.float32, st.tuples(st.integers(2, 24), st.just(4)), elements=st.sampled_from([-1.0, 1.0]))
+
+
+@given(rows=SIGNS, data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_ties_go_to_the_lower_index_in_any_number_of_processes(rows, data):
+    num_neighbors = data.draw(st.integers(1, len(rows) - 1))
+    count = data.draw(st.integers(1, 4))
+    expected = slow_search(rows / 2, num_neighbors)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbors, "BLOCK", data.draw(st.integers(2, 12)))
+        patch.setattr(neighbors, "TILE", data.draw(st.integers(2, 12)))
+        assert nearest_neighbors(rows, num_neighbors).tolist() == expected
+        shares = [
+            neighbors._search_blocks(rows, num_neighbors, index, count, torch.device("cpu")) for index in range(count)
+        ]
+    assert neighbors._merge((share.scores, share.indices) for share in shares).tolist() == expected
 
 
 def test_a_row_is_excluded_by_index_and_its_duplicates_are_not():
     rows = torch.tensor([[1.0, 2.0]]).repeat(4, 1)
-    found = nearest_neighbors(rows, 3)
-    assert [sorted(row) for row in found.tolist()] == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]
+    assert nearest_neighbors(rows, 3).tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]
+
+
+def test_faiss_finds_what_the_exact_search_does():
+    pytest.importorskip("faiss")
+    rng = np.random.default_rng(0)
+    rows = np.repeat(rng.standard_normal((30, 16)), 20, axis=0) + 0.1 * rng.standard_normal((600, 16))
+    rows[40] = rows[41] = rows[42]  # itself is excluded, its duplicates are not
+    exact, approximate = (nearest_neighbors(rows, 12, search=search).numpy() for search in ("exact", "faiss"))
+    assert approximate.dtype == np.int32
+    assert not (approximate == np.arange(600)[:, None]).any()
+    assert neighbor_overlap(approximate, exact) > 0.99
+    # The cells of rows far from all others hold too few rows.
+    rows[0] = -rows.mean(axis=0)
+    assert (nearest_neighbors(rows, 500, search="faiss").numpy() >= 0).all()
+
+
+def test_the_search_is_chosen_by_the_number_of_rows(monkeypatch, caplog):
+    rows = np.random.default_rng(0).standard_normal((60, 4))
+    nearest_neighbors(rows, 2, search="auto")
+    assert not caplog.messages
+    monkeypatch.setattr(neighbors, "EXACT_ROWS", 59)
+    nearest_neighbors(rows, 2, search="auto")
+    expected = "by FAISS" if neighbors.is_faiss_available() else "siamure[faiss]"
+    assert expected in caplog.text and "60 rows" in caplog.text
 
 
 def test_too_few_rows():

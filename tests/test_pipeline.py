@@ -66,6 +66,14 @@ def test_the_best_come_first(ask):
     assert one.keys() == {"label", "score", "cluster"}
 
 
+def test_a_collapsed_training_set_still_gives_scores(encoder):
+    """All its rows were one, so the centroids are, and their mean may round to more than length 1."""
+    model, tokenizer = make_model(encoder)
+    model.cluster_centroids.fill_(96**-0.5 * (1 + 1e-6))
+    answers = RelationDiscoveryPipeline(model=model, tokenizer=tokenizer)(TEXT, top_k=None)
+    assert [answer["score"] for answer in answers] == pytest.approx([1 / 3] * 3)
+
+
 def test_embedding(ask):
     with torch.no_grad():
         expected = ask.model(**ask.tokenizer(TEXT, return_tensors="pt")).relation_embedding[0]

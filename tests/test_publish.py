@@ -124,9 +124,16 @@ def test_a_template_without_front_matter_stops_before_the_training(loopback_hub,
     assert not (tmp_path / "out").exists() and loopback_hub.requests == []
 
 
-def test_a_connection_that_breaks_keeps_the_model_here(loopback_hub, recipe, tmp_path):
-    loopback_hub.cut = "/commit/"
-    done = train(loopback_hub, tmp_path / "home", recipe, "--output_dir", tmp_path / "out")
-    fails(done, f"the model is in {tmp_path / 'out'}", "loopback/tiny was not published")
+@pytest.mark.parametrize("mishap", ["the connection breaks", "the repository is someone else's"])
+def test_what_was_not_published_is_still_here(loopback_hub, recipe, tmp_path, mishap):
+    if mishap == "the connection breaks":
+        loopback_hub.cut, token, reason = "/commit/", "hf_loopback", ""
+    else:  # it is there already, so that only the push itself meets the lack of permission
+        repo, token, reason = loopback_hub.add_folder("model", "loopback/tiny", recipe.parent), "hf_reader", "403"
+    arguments = (recipe, "--output_dir", tmp_path / "out", "--hub_model_id", "loopback/tiny")
+    done = train(loopback_hub, tmp_path / "home", *arguments, token=token)
+    fails(done, f"the model is in {tmp_path / 'out'}", "loopback/tiny was not published", reason)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names >= {"model.safetensors", "README.md", "all_results.json"} and ".partial" not in names
+    if mishap != "the connection breaks":
+        assert "model.safetensors" not in repo.files

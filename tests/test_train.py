@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from train import main
+from train import load_data, main, parse_arguments
 
 from .conftest import make_rows
+from .data_scripts.test_tacred import row as tacred_row
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -53,7 +54,8 @@ def trained(recipe, train_file, tmp_path_factory):
     """The output folder of one run, and what it printed."""
     output = tmp_path_factory.mktemp("runs") / "tiny-model"
     validation = write_rows(train_file.with_name("validation.jsonl"), make_rows(30, seed=1))
-    done = train(recipe, "--train_file", train_file, "--validation_file", validation, "--output_dir", output)
+    rows = ("--train_file", train_file, "--validation_file", validation, "--reader_options", "on_error=skip")
+    done = train(recipe, *rows, "--output_dir", output)
     assert done.returncode == 0, done.stderr
     return output, done.stdout
 
@@ -73,6 +75,7 @@ def test_one_command_leaves_a_model_and_its_scores(trained):
     config = json.loads((output / "config.json").read_text())
     assert sum(config["cluster_sizes"]) == 60 and config["entity_types"] == ["FIRM", "PERSON"]
     card = (output / "README.md").read_text()
+    assert "train.jsonl (on_error=skip), 60 sentences" in card
     assert card.startswith("---\n") and "{{" not in card and f"{100 * results['eval_b3_f1']:.1f}" in card
 
 
@@ -115,6 +118,25 @@ def test_unlabelled_rows_train_the_same_model(trained, recipe, train_file, tmp_p
     assert "no gold relations" in done.stdout
     files = [folder / "model.safetensors" for folder in (output, tmp_path / "out")]
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_reader_options_on_the_line_and_in_a_recipe(recipe, tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text(recipe.read_text() + "reader_options: {columns: {sentence: body, head: a, tail: b}}\n")
+    (tmp_path / "own.csv").write_text("body,a,b\nBo left Acme,Bo,Acme\n")
+    arguments = [str(own), "--output_dir", str(tmp_path / "out"), "--train_file", str(tmp_path / "own.csv")]
+    train_rows, _ = load_data(parse_arguments(arguments)[1], seed=0)
+    assert train_rows["text"] == ["<e1> Bo </e1> left <e2> Acme </e2>"]
+
+    (tmp_path / "train.json").write_text(json.dumps([tacred_row("t1", "no_relation"), tacred_row("t2", "per:age")]))
+    (tmp_path / "patch").mkdir()
+    (tmp_path / "patch" / "train_id2label.json").write_text(json.dumps({"t1": "no_relation", "t2": "per:title"}))
+    options = ["markers=untyped", "no_relation=keep", f"retacred={tmp_path / 'patch'}"]
+    arguments = [str(recipe), "--output_dir", str(tmp_path / "out"), "--dataset_name", "tacred"]
+    arguments += ["--data_dir", str(tmp_path), "--reader_options", *options]
+    train_rows, _ = load_data(parse_arguments(arguments)[1], seed=0)
+    assert train_rows["relation"] == ["no_relation", "per:title"]
+    assert train_rows["text"][0].startswith("<e2> Mira Oz </e2> now heads <e1> Salt Works </e1>")
 
 
 def fails(done, *words):
@@ -164,6 +186,16 @@ def test_mistakes_on_the_line(recipe, train_file, trained, tmp_path, capsys):
     fails_here([recipe, "--train_file", tmp_path / "none.jsonl", *out], "none.jsonl", "does not exist")
     fails_here([recipe, *rows, "--output_dir", trained[0]], "already holds a model", trained[0])
     fails_here([recipe, *out], "give either --dataset_name or --train_file")
+    fails_here([recipe, "--dataset_name", "sample", "--validation_file", train_file, *out], "give either")
+    for option, said in {
+        "label=first": "table has no option 'label'; it takes columns, labels, markers",
+        "streaming=true": "table has no option 'streaming'",
+        "labels": "--reader_options takes NAME=VALUE, not 'labels'",
+        "markers=bold": "markers is 'bold'; choose one of typed, untyped",
+        "columns=body": "columns is 'body'",
+        "columns.subject=a": "columns maps 'subject', which is none of",
+    }.items():
+        fails_here([recipe, *rows, *out, "--reader_options", option], said)
     fails_here([tmp_path / "none.yaml", *out], "none.yaml")
     bad = tmp_path / "bad.yaml"
     bad.write_text("learning_rat: 1.0e-5\n")

@@ -44,8 +44,9 @@ def test_pairs_are_read_by_the_reader_of_json_lines(pipeline, tmp_path):
     ]
 
 
-def test_a_missing_pipeline_is_one_line(tmp_path):
+def test_a_missing_pipeline_or_folder_is_one_line(pipeline, tmp_path):
     (tmp_path / "notes.txt").write_text("Bo left.")
-    done = run(tmp_path / "notes.txt", tmp_path / "pairs.jsonl", "--model", tmp_path / "none")
-    assert done.returncode == 2 and "none" in done.stderr.splitlines()[-1]
-    assert not list(tmp_path.glob("pairs*"))
+    for model, output in ((tmp_path / "none", tmp_path / "pairs.jsonl"), (pipeline, tmp_path / "none" / "pairs.jsonl")):
+        done = run(tmp_path / "notes.txt", output, "--model", model)
+        assert done.returncode == 2 and "none" in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

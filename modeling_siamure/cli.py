@@ -1,0 +1,206 @@
+"""The command `siamure`: find the relations of a corpus, and sort further sentences alike.
+
+    siamure discover FILE --output_dir OUT [--model DIR | --train] [--num_clusters N|auto]
+    siamure assign FILE --model OUT/model [--output FILE]
+
+Several processes: accelerate launch -m modeling_siamure.cli discover FILE --output_dir OUT
+"""
+
+import argparse
+import fcntl
+import logging
+import os
+import re
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+UNFINISHED = "_unfinished"
+METRIC = Path(__file__).parents[1] / "metrics" / "b_cubed"
+
+
+def fail(message: object) -> NoReturn:
+    """Ends the program with one line and status 2: the mistake is the caller's."""
+    if os.environ.get("LOCAL_RANK", "0") == "0":  # all processes of a machine meet the same mistake
+        print(f"siamure: {' '.join(str(message).split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        fail(message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="siamure", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    discover = commands.add_parser("discover", help="find the relations of a corpus, with a report and a model")
+    assign = commands.add_parser("assign", help="sort sentences into the clusters of a model")
+    for command in (discover, assign):
+        command.add_argument("file", type=Path, help="JSON lines, JSON, CSV, TSV or Parquet, in the instance schema")
+        command.add_argument("--text_column", "--text-column", help="the column that holds the sentence")
+        command.add_argument("--columns", nargs="+", default=[], metavar="COLUMN=NAME", help="the file's other names")
+        command.add_argument(
+            "--on_error", choices=("raise", "skip"), default="raise", help="end at a row that can't be read, or skip it"
+        )
+        command.add_argument("--no_progress", action="store_true", help="no progress bars")
+    discover.add_argument("--output_dir", required=True, type=Path, help="a folder that is not there yet")
+    which = discover.add_mutually_exclusive_group()
+    which.add_argument("--model", help="embed with this trained model: a folder, or a name on the hub")
+    which.add_argument(
+        "--train", action="store_true", help="train on the sentences first; else take the encoder as it is"
+    )
+    discover.add_argument("--recipe", type=Path, help="encoder and training, as a recipe of train.py; the default one")
+    discover.add_argument("--num_clusters", default="auto", help="how many relations to look for, or auto")
+    discover.add_argument("--keep_all", action="store_true", help="leave no row unassigned")
+    discover.add_argument("--no_report", action="store_true", help="no report.html, for which plotly is needed")
+    discover.add_argument("--metric", default=str(METRIC), help="scores clusters where gold is known: evaluate's name")
+    discover.add_argument("--seed", type=int, default=0)
+    assign.add_argument("--model", required=True, help="the model folder of a discovery, or a name on the hub")
+    assign.add_argument("--output", type=Path, help="a Parquet file; FILE-assignments.parquet by default")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the command; a person's mistake is one line and exit status 2."""
+    args = _parser().parse_args(argv)
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    warnings.filterwarnings("ignore", category=UserWarning, module="torch.utils.data")
+    from huggingface_hub.errors import HTTPError
+
+    try:
+        {"discover": discover, "assign": assign}[args.command](args)
+    except (ValueError, OSError, HTTPError, ImportError) as error:
+        fail(error)
+    except KeyboardInterrupt:
+        print("siamure: stopped; the same command goes on", file=sys.stderr)
+        sys.exit(130)
+
+
+def read(args: argparse.Namespace):
+    """All rows of the file, in its order."""
+    from data_scripts.loading import own_rows
+
+    pairs = [pair.partition("=") for pair in args.columns]
+    if wrong := ["".join(pair) for pair in pairs if not pair[0] or not pair[2]]:
+        raise ValueError(f"--columns {wrong[0]!r} has no '='; write COLUMN=NAME")
+    columns = {column: name for column, _, name in pairs} | ({"text": args.text_column} if args.text_column else {})
+    return own_rows(args.file, columns=columns or None, on_error=args.on_error)
+
+
+def discover(args: argparse.Namespace) -> None:
+    from datasets.utils.logging import disable_progress_bar
+
+    from .discovery import RelationDiscovery
+    from .distributed import on_main
+    from .output import write_assignments, write_atomically, write_clusters, write_model
+    from .report import build_report, score_gold, summarize
+
+    if args.num_clusters != "auto" and not re.fullmatch("0*[1-9][0-9]{0,8}", args.num_clusters):
+        raise ValueError(f"--num_clusters {args.num_clusters}: give a whole number of 1 or more, or auto")
+    if not args.no_report:
+        _require_plotly()
+    if args.no_progress:
+        disable_progress_bar()
+    discovery = RelationDiscovery(
+        "auto" if args.num_clusters == "auto" else int(args.num_clusters),
+        model=args.model,
+        train=args.train,
+        recipe=args.recipe and str(args.recipe),
+        reject=not args.keep_all,
+        seed=args.seed,
+        work_dir=str(args.output_dir / UNFINISHED),
+        show_progress=not args.no_progress,
+    )
+    state = discovery.processes()
+    with claimed(args.output_dir, state.is_main_process) as unfinished:
+        state.wait_for_everyone()
+        dataset = read(args)
+        discovery.fit(dataset)
+        if state.is_main_process:
+            write_model(discovery, unfinished / "model", args.output_dir.name, args.file.name)
+            write_assignments(unfinished / "assignments.parquet", dataset, discovery)
+            write_clusters(unfinished / "clusters.csv", discovery)
+            if not args.no_report:
+                scores, partitions = score_gold(discovery, dataset, args.metric)
+                page = build_report(discovery, dataset, args.file.name, scores, partitions)
+                write_atomically(unfinished / "report.html", page)
+            for name in ("model", "assignments.parquet", "clusters.csv", "report.html"):
+                if (unfinished / name).exists():
+                    (unfinished / name).rename(args.output_dir / name)
+            print(f"{summarize(discovery)}\n")
+            for cluster in discovery.clusters_:
+                print(f"{cluster.size:>8,}  {cluster.name}")
+            print(f"\nSaved to {args.output_dir}")
+        state.wait_for_everyone()
+    on_main(lambda: shutil.rmtree(unfinished))
+
+
+def assign(args: argparse.Namespace) -> None:
+    from accelerate import PartialState
+    from datasets.utils.logging import disable_progress_bar
+
+    from .assignment import SKIPPED, UNASSIGNED
+    from .discovery import RelationDiscovery
+    from .output import write_assignments
+
+    output = args.output or args.file.with_name(f"{args.file.stem}-assignments.parquet")
+    if output.exists():
+        raise FileExistsError(f"{output} is there already; give another --output, or remove it")
+    if args.no_progress:
+        disable_progress_bar()
+    dataset = read(args)
+    discovery = RelationDiscovery.from_pretrained(args.model, show_progress=not args.no_progress)
+    labels = discovery.predict(dataset)
+    if PartialState().is_main_process:
+        write_assignments(output, dataset, discovery)
+        counts = [f"{len(labels):,} sentences", f"{(labels == UNASSIGNED).sum():,} unassigned"]
+        print(", ".join([*counts, f"{(labels == SKIPPED).sum():,} skipped: {output}"]))
+
+
+def _require_plotly():
+    try:
+        import plotly  # noqa: F401
+    except ImportError:
+        raise ImportError("the report needs plotly: pip install 'siamure[report]', or give --no_report") from None
+
+
+@contextmanager
+def claimed(output: Path, is_main: bool) -> Iterator[Path]:
+    """The folder for unfinished work inside the output folder, which no other run may use meanwhile.
+
+    A run that fails before it has anything worth keeping leaves nothing behind.
+
+    Raises:
+        FileExistsError: The folder holds something else, or another run uses it.
+    """
+    unfinished = output / UNFINISHED
+    if not is_main:
+        yield unfinished
+        return
+    if output.exists() and (not output.is_dir() or {path.name for path in output.iterdir()} - {UNFINISHED}):
+        raise FileExistsError(f"{output} holds something already; give another --output_dir, or remove it")
+    had_folder = output.exists()
+    unfinished.mkdir(parents=True, exist_ok=True)
+    with (unfinished / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise FileExistsError(
+                f"{output} is in use by another run; wait for it, or give another --output_dir"
+            ) from None
+        try:
+            yield unfinished
+        finally:
+            if {path.name for path in unfinished.iterdir()} == {"lock"}:  # nothing to go on with
+                shutil.rmtree(unfinished)
+                if not had_folder:
+                    output.rmdir()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""How many clusters a corpus has, estimated without labels, and on what evidence."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_rand_score, completeness_score, silhouette_score
+from sklearn.preprocessing import normalize
+from tqdm.auto import tqdm
+
+SAMPLED_ROWS = 3000
+DIMENSIONS = 64
+NUM_RESAMPLES = 4
+ROWS_PER_CLUSTER = 10  # in the sample: of fewer, no stability can be told
+MAX_CLUSTERS = 160
+NUM_TRIALS = 14
+CLEAR_EXCESS = 0.2  # below it, rows fall into clusters no more than structureless ones would
+SAME_AS_TYPES = 0.99
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What speaks for a number of clusters.
+
+    Attributes:
+        num_clusters: C.
+        stability: Mean adjusted Rand index between the partitions that halves of the rows lead to.
+        reference_stability: The same for structureless rows: normally distributed, with the same variances.
+        silhouette: Mean silhouette of the rows.
+        repeats_types: How far the entity types of a row decide on its cluster, 0 to 1 (completeness).
+        is_candidate: Whether the excess of stability over the reference has a local maximum here.
+    """
+
+    num_clusters: int
+    stability: float
+    reference_stability: float
+    silhouette: float
+    repeats_types: float = 0.0
+    is_candidate: bool = False
+
+    @property
+    def excess(self) -> float:
+        """How much more stable the clusters are than those of structureless rows."""
+        return self.stability - self.reference_stability
+
+
+@dataclass(frozen=True)
+class NumClusters:
+    """The chosen number of clusters, and all that were tried, by size."""
+
+    chosen: int
+    trials: list[Trial]
+
+    @property
+    def candidates(self) -> list[int]:
+        """The candidates, best first: the first one is chosen."""
+        found = [trial for trial in self.trials if trial.is_candidate]
+        found.sort(key=lambda trial: (trial.repeats_types > SAME_AS_TYPES, -trial.excess))
+        return [trial.num_clusters for trial in found]
+
+
+def estimate_num_clusters(
+    embeddings: np.ndarray, type_pairs: np.ndarray | None = None, seed: int = 0, show_progress: bool = False
+) -> NumClusters:
+    """Estimates the number of clusters of h, without labels.
+
+    For numbers C that grow by a constant factor, k-means on halves of a sample partitions all of the sample; the
+    partitions agree the more, the more real the clusters are (stability, Lange et al. 2004). Few clusters agree by
+    themselves, so that of structureless rows with the same variances is subtracted, as the gap statistic does
+    (Tibshirani et al. 2001). Local maxima of this excess are candidates, and **the candidate with the largest excess is
+    chosen**. Candidates whose clusters the entity types alone decide on come last: they tell nothing new. Where no
+    excess reaches 0.2, there is one cluster. The silhouette stands beside for the reader; it does not choose.
+
+    Args:
+        embeddings: h, `(rows, size)`; 3,000 of the rows are drawn by seed, in their 64 largest principal components.
+        type_pairs: The entity types of each row's two mentions, as one value, `(rows,)`.
+        seed: Fixes draws and starts.
+        show_progress: Whether to show a progress bar.
+
+    >>> corners = np.repeat(np.eye(4), 30, axis=0) + np.random.default_rng(0).normal(0, 0.02, (120, 4))
+    >>> estimate_num_clusters(corners).chosen
+    4
+    """
+    rng = np.random.default_rng(seed)
+    drawn = np.sort(rng.permutation(len(embeddings))[:SAMPLED_ROWS])
+    rows = normalize(embeddings[drawn])
+    if len(np.unique(rows.round(6), axis=0)) < 2 * ROWS_PER_CLUSTER:  # too few different rows to tell
+        return NumClusters(1, [])
+    rows = PCA(min(DIMENSIONS, *rows.shape), random_state=seed).fit_transform(rows)
+    reference = rng.normal(0, rows.std(axis=0), rows.shape)
+    largest = min(MAX_CLUSTERS, len(rows) // ROWS_PER_CLUSTER)
+    numbers = sorted({round(number) for number in np.geomspace(2, largest, NUM_TRIALS)})
+    trials = []
+    for number in tqdm(numbers, desc="Trying numbers of clusters", unit="number", disable=not show_progress):
+        labels = KMeans(number, n_init=2, random_state=seed).fit(rows).labels_
+        silhouette = float(silhouette_score(rows, labels)) if len(set(labels)) > 1 else 0.0
+        stability, by_chance = (_stability(part, number, seed) for part in (rows, reference))
+        types = 0.0 if type_pairs is None else float(completeness_score(type_pairs[drawn], labels))
+        trials.append(Trial(number, stability, by_chance, silhouette, types))
+    excess = [-np.inf, *(trial.excess for trial in trials), -np.inf]
+    for i, trial in enumerate(trials):
+        is_candidate = trial.excess > CLEAR_EXCESS and excess[i] < excess[i + 1] >= excess[i + 2]
+        trials[i] = replace(trial, is_candidate=is_candidate)
+    return NumClusters(next(iter(NumClusters(1, trials).candidates), 1), trials)
+
+
+def _stability(rows: np.ndarray, num_clusters: int, seed: int) -> float:
+    partitions = []
+    for resample in range(NUM_RESAMPLES):
+        half = np.random.default_rng([seed, resample]).permutation(len(rows))[: len(rows) // 2]
+        partitions.append(KMeans(num_clusters, n_init=2, random_state=seed + resample).fit(rows[half]).predict(rows))
+    pairs = [(one, other) for i, one in enumerate(partitions) for other in partitions[:i]]
+    return float(np.mean([adjusted_rand_score(one, other) for one, other in pairs]))

@@ -1,0 +1,62 @@
+"""Nearest clusters, margins, and which rows belong to none."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from modeling_siamure import assignment
+from modeling_siamure.assignment import UNASSIGNED, Rejection, assign_rows, fit_rejection
+from modeling_siamure.clustering import kmeans
+
+
+def test_values_by_hand():
+    """A unit row at 60 degrees from one centroid and 30 from the other, both of length 1, of 1 and 3 rows."""
+    row = np.array([[np.cos(np.pi / 3), np.sin(np.pi / 3)]])
+    found = assign_rows(5 * row, np.eye(2), [1, 3])
+    near, far = 2 * np.sin(np.pi / 12), 1.0  # chords of 30 and 60 degrees
+    assert found.clusters.tolist() == [1]
+    np.testing.assert_allclose(found.distances, near)
+    np.testing.assert_allclose(found.margins, 1 - near)
+    scale = 2 * 2 / (1 - (0.25**2 + 0.75**2))
+    np.testing.assert_allclose(found.scores, softmax(-scale / 2 * np.array([near**2, far**2]))[0])
+
+
+def test_blocks_change_nothing(monkeypatch):
+    rows, centroids = np.random.default_rng(0).normal(size=(50, 6)), np.random.default_rng(1).normal(size=(4, 6)) / 4
+    whole = assign_rows(rows, centroids)
+    monkeypatch.setattr(assignment, "BLOCK", 7)
+    for one, other in zip(vars(whole).values(), vars(assign_rows(rows, centroids)).values(), strict=True):
+        np.testing.assert_allclose(one, other)
+
+
+def test_one_cluster_leaves_no_doubt():
+    found = assign_rows(np.eye(3), np.full((1, 3), 1 / 3))
+    assert found.clusters.tolist() == [0, 0, 0] and found.margins.tolist() == [1, 1, 1]
+    np.testing.assert_allclose(found.scores, 1)
+
+
+def test_thresholds_are_kept():
+    found = assign_rows(np.array([[1.0, 0.0], [1.0, 0.9], [1.0, 0.5]]), np.eye(2), [1, 1])
+    labels = Rejection(max_distances=[0.4, 2.0], min_margin=0.1).label(found)
+    assert labels.tolist() == [0, UNASSIGNED, UNASSIGNED]  # on the centroid, between two, far
+
+
+def test_outliers_and_rows_between_two_are_rejected_without_labels():
+    rng = np.random.default_rng(0)
+    clear = np.repeat(np.eye(3, 8), 60, axis=0) + rng.normal(0, 0.05, (180, 8))
+    odd = np.zeros((2, 8))
+    odd[0, :2] = 1  # half-way between the first two clusters
+    odd[1, 7] = 1  # like nothing else
+    rows = np.concatenate([clear, odd])
+    clusters = kmeans(rows, 3)
+    found = assign_rows(rows, clusters.centroids)
+    labels = fit_rejection(rows, found, 3).label(found)
+    assert labels[-2:].tolist() == [UNASSIGNED, UNASSIGNED]
+    assert (labels[:180] == UNASSIGNED).mean() < 0.1
+    assert (labels[:180][labels[:180] >= 0] == found.clusters[:180][labels[:180] >= 0]).all()
+
+
+@pytest.mark.parametrize("rows", [np.ones((1, 4)), np.ones((30, 4))], ids=["one", "equal"])
+def test_equal_rows_all_belong(rows):
+    found = assign_rows(rows, np.full((1, 4), 0.5))
+    assert fit_rejection(rows, found, 1).label(found).tolist() == [0] * len(rows)

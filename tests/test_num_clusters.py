@@ -1,0 +1,56 @@
+"""The number of clusters, where it is known."""
+
+import numpy as np
+import pytest
+
+from modeling_siamure import num_clusters
+from modeling_siamure.num_clusters import estimate_num_clusters
+
+
+def blobs(centers: np.ndarray, rows_each: int, noise: float, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.repeat(centers, rows_each, axis=0) + rng.normal(0, noise, (rows_each * len(centers), centers.shape[1]))
+
+
+@pytest.fixture(autouse=True)
+def fewer_trials(monkeypatch):
+    monkeypatch.setattr(num_clusters, "NUM_TRIALS", 8)
+
+
+def test_separate_blobs_are_counted():
+    """Eight corners; the numbers that are tried grow by a factor, so that one beside eight may be chosen."""
+    found = estimate_num_clusters(blobs(np.eye(8), 20, 0.05))
+    assert 7 <= found.chosen <= 9 and found.candidates[0] == found.chosen
+    assert [trial.num_clusters for trial in found.trials] == sorted({trial.num_clusters for trial in found.trials})
+    (chosen,) = [trial for trial in found.trials if trial.num_clusters == found.chosen]
+    assert chosen.excess == max(trial.excess for trial in found.trials)
+    assert chosen.stability > 0.9 and chosen.silhouette > 0.5
+
+
+def test_rows_without_structure_are_one_cluster():
+    rows = np.random.default_rng(0).normal(size=(200, 16))
+    assert estimate_num_clusters(rows).chosen == 1
+
+
+@pytest.mark.parametrize("rows", [np.ones((1, 4)), np.ones((500, 4)), np.eye(4)], ids=["one", "equal", "few"])
+def test_too_few_different_rows_are_one_cluster(rows):
+    found = estimate_num_clusters(rows)
+    assert found.chosen == 1 and found.trials == [] and found.candidates == []
+
+
+def test_clusters_that_repeat_the_entity_types_come_last():
+    """Three type pairs far apart, each of four relations: without the types, the three would be chosen."""
+    far, near = np.eye(3, 12), np.eye(4, 12, 4)
+    centers = np.concatenate([one + 0.3 * near for one in far])
+    rows = blobs(centers, 15, 0.01)
+    pairs = np.repeat(["PERSON ORG", "PERSON CITY", "ORG CITY"], 60)
+    assert estimate_num_clusters(rows, pairs).chosen > 6
+    repeating = [
+        trial.num_clusters for trial in estimate_num_clusters(rows, pairs).trials if trial.repeats_types > 0.99
+    ]
+    assert repeating and max(repeating) <= 4
+
+
+def test_a_seed_fixes_the_estimate():
+    rows = blobs(np.eye(5), 30, 0.1)
+    assert estimate_num_clusters(rows, seed=3) == estimate_num_clusters(rows, seed=3)

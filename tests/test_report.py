@@ -1,0 +1,238 @@
+"""The report: what is in the page, and (extended) what it does in a browser."""
+
+import json
+import re
+import shutil
+
+import pytest
+from datasets import Dataset
+
+from modeling_siamure import RelationDiscovery, report
+from modeling_siamure.markers import insert_markers
+from modeling_siamure.report import as_json, build_report, score_gold, shorten
+
+from .conftest import make_rows
+from .test_cli import REPOSITORY
+from .test_discovery import recipe  # noqa: F401
+
+ATTACK = "</script><script>window.attacked = true</script><img src=x onerror='window.attacked = true'>"
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    """The rows of the other tests, and one whose sentence and relation hold HTML."""
+    sentence = f"ada left acme {ATTACK}"
+    row = make_rows(1)[0] | {"sentence": sentence, "relation": "<b>left</b>"}
+    row |= {"text": insert_markers(sentence, (0, 3), (9, 13), "PERSON", "FIRM"), "head_end": 3, "tail_start": 9}
+    return Dataset.from_list([*make_rows(60), row])
+
+
+@pytest.fixture(scope="module")
+def found(recipe, dataset):  # noqa: F811
+    return RelationDiscovery(4, recipe=recipe).fit(dataset)
+
+
+@pytest.fixture(scope="module")
+def page(found, dataset):
+    scores = score_gold(found, dataset, str(REPOSITORY / "metrics" / "b_cubed"))
+    return build_report(found, dataset, "mine & <yours>.jsonl", *scores)
+
+
+def content(page):
+    return json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', page, re.DOTALL)[1])
+
+
+def test_the_page_holds_what_was_found(page, found, dataset):
+    data = content(page)
+    assert data["points"]["cluster"] == found.labels_.tolist() and data["points"]["row"] == list(range(61))
+    assert data["points"]["text"][60].endswith(ATTACK)  # as it is: the page writes it as text
+    assert [cluster["size"] for cluster in data["clusters"]] == [cluster.size for cluster in found.clusters_]
+    assert len(data["tree"]) == 3 and data["chosen"] == 4 and data["unassigned"] == (found.labels_ == -1).sum()
+    counts = data["gold"]["counts"]
+    assert [sum(row) for row in counts] == [cluster.size for cluster in found.clusters_]
+    assert set(data["gold"]["scores"]) == {"B3 F1", "V F1", "ARI"}
+
+
+def test_nothing_of_the_corpus_is_html(page):
+    assert "window.attacked" in page and ATTACK not in page and page.count("<img src=x") == 0
+    assert "mine &amp; &lt;yours&gt;.jsonl" in page
+    assert json.loads(as_json({"a": "<>&\u2028\u2029é"})) == {"a": "<>&\u2028\u2029é"}
+    assert not re.search("[<>&\u2028\u2029]", as_json({"a": "<>&\u2028\u2029é"}))
+
+
+def test_the_page_loads_nothing(page):
+    own = page.replace(__import__("plotly.offline").offline.get_plotlyjs(), "")
+    assert "default-src 'none'" in own and not re.search(r'(src|href)\s*=\s*"?(https?:)?//', own)
+
+
+def test_no_gold_no_scores(found, dataset):
+    rows = dataset.remove_columns("relation")
+    assert score_gold(found, rows, "none") == ({}, [])
+    assert content(build_report(found, rows, "x"))["gold"] is None
+
+
+def test_a_map_of_a_sample(found, dataset, monkeypatch):
+    monkeypatch.setattr(report, "MAPPED_ROWS", 20)
+    points = content(build_report(found, dataset, "x"))["points"]
+    assert len(points["x"]) == 20
+    assert [points["cluster"][i] for i in range(20)] == [found.labels_[row] for row in points["row"]]
+
+
+def test_long_sentences_are_cut_outside_the_mentions():
+    text = "<e1:A> ada </e1:A> " + "in " * 200 + "<e2> acme </e2> " + "may " * 5000
+    short = shorten(text)
+    assert len(short) < 450 and short.startswith("<e1:A> ada </e1:A> in ") and "<e2> acme </e2> may" in short
+    assert shorten("<e2> acme </e2> named <e1> ada </e1>") == "<e2> acme </e2> named <e1> ada </e1>"
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# In the browser
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    from selenium import webdriver
+
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    assert chromium and driver, "this test needs Chromium: apt-get install chromium chromium-driver"
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    switches = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
+    switches += " disable-component-update disable-sync enable-unsafe-swiftshader window-size=1200,1000"
+    for switch in switches.split():
+        options.add_argument(f"--{switch}")
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def opened(browser, page, tmp_path):
+    (tmp_path / "report.html").write_text(page, encoding="utf-8")
+    browser.get(f"file://{tmp_path}/report.html")
+    wait(browser, "return document.querySelector('#map .main-svg') && document.getElementById('status').value")
+    return browser
+
+
+def wait(browser, script):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(browser, 60).until(lambda _: browser.execute_script(script))
+
+
+def texts(browser, selector):
+    return [element.text for element in browser.find_elements("css selector", selector)]
+
+
+@pytest.mark.extended
+def test_click_on_a_cluster_filters_map_and_examples(opened, found):
+    first = found.clusters_[0]
+    assert "61 sentences on the map" in opened.execute_script("return byId('status').value")
+    button = opened.find_element("css selector", "#clusters button")
+    assert first.name in button.text and f"{first.size} sentences" in button.text
+    button.click()
+    assert opened.execute_script("return byId('status').value") == f"{first.size} of 61 sentences on the map"
+    assert opened.execute_script("return byId('map').data[1].x.length") == first.size
+    assert button.get_attribute("aria-pressed") == "true"
+    assert first.name in texts(opened, "#examples h3")
+    assert len(texts(opened, "#examples li")) == len(first.examples) + len(first.doubtful)
+    assert opened.find_elements("css selector", "#examples .head")[0].text in first.examples[0]
+    button.click()  # and all again
+    assert opened.execute_script("return byId('map').data[1].x.length") == 61
+
+
+@pytest.mark.extended
+def test_hover_shows_the_sentence_and_click_its_cluster(opened, found, dataset):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    place = """
+        const map = byId('map'), box = map.querySelector('.nsewdrag').getBoundingClientRect();
+        const { xaxis, yaxis } = map._fullLayout;
+        return [box.x + xaxis.d2p(points.x[60]), box.y + yaxis.d2p(points.y[60])].map(Math.round);
+    """
+    opened.execute_script("byId('map').scrollIntoView({ block: 'center' })")
+    x, y = opened.execute_script(place)
+    actions = ActionChains(opened)
+    actions.w3c_actions.pointer_action.move_to_location(x - 6, y)
+    actions.w3c_actions.pointer_action.move_to_location(x, y)
+    actions.perform()
+    wait(opened, "return !byId('tip').hidden")
+    shown = texts(opened, "#tip")[0]
+    sentences = {sentence.replace("  ", " ") for sentence in dataset["sentence"]}
+    assert any(shown.startswith(sentence) for sentence in sentences)
+    assert opened.find_elements("css selector", "#tip .head") and opened.find_elements("css selector", "#tip .tail")
+    ActionChains(opened).click().perform()
+    pressed = wait(opened, "return document.querySelectorAll('#clusters [aria-pressed=true]').length")
+    assert pressed == 1
+
+
+@pytest.mark.extended
+def test_search(opened, dataset):
+    field = opened.find_element("css selector", "#search")
+    field.send_keys("quit")
+    count = sum("quit" in sentence for sentence in dataset["sentence"])
+    assert opened.execute_script("return byId('status').value") == f"{count} of 61 sentences on the map"
+    assert all("quit" in text for text in texts(opened, "#examples li"))
+    opened.find_element("css selector", "#reset").click()
+    assert opened.execute_script("return byId('map').data[1].x.length") == 61 and field.get_attribute("value") == ""
+
+
+@pytest.mark.extended
+def test_a_sentence_that_holds_a_script_is_shown_as_it_is(opened):
+    opened.find_element("css selector", "#search").send_keys("</script>")
+    assert texts(opened, "#examples li") == [f"ada left acme {ATTACK}"]
+    assert opened.execute_script("return window.attacked") is None
+    assert opened.find_elements("css selector", "#examples img, #examples script, #gold img") == []
+    assert [entry for entry in opened.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+@pytest.mark.extended
+def test_keyboard_alone(opened):
+    from selenium.webdriver.common.keys import Keys
+
+    focused = lambda: opened.switch_to.active_element  # noqa: E731
+    opened.find_element("css selector", "#search").send_keys(Keys.TAB)
+    assert focused().get_attribute("id") == "reset"
+    focused().send_keys(Keys.TAB)
+    if focused().get_attribute("id") == "clusters":  # a list that scrolls takes the focus too
+        focused().send_keys(Keys.TAB)
+    focused().send_keys(Keys.ENTER)
+    assert focused().get_attribute("aria-pressed") == "true"
+    the_map = opened.find_element("css selector", "#map")
+    the_map.send_keys(Keys.ARROW_RIGHT)
+    first = texts(opened, "#sentence")[0]
+    the_map.send_keys(Keys.ARROW_RIGHT)
+    assert first and texts(opened, "#sentence")[0] != first
+    leaf = opened.find_element("css selector", "#tree g[data-cluster='1']")
+    leaf.send_keys(Keys.ENTER)
+    assert leaf.get_attribute("aria-pressed") == "true"
+
+
+@pytest.mark.extended
+def test_cutting_the_tree_joins_colors(opened):
+    buttons = "[...document.querySelectorAll('#clusters button')]"
+    colors = f"return new Set({buttons}.map((button) => button.style.getPropertyValue('--color'))).size"
+    before = opened.execute_script(colors)
+    opened.execute_script("byId('cut').value = 2; byId('cut').dispatchEvent(new Event('input'))")
+    assert opened.execute_script(colors) == before - 2
+    assert opened.execute_script("return byId('groups').value") == "2"
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_phone_width_in_light_and_dark(browser, page, tmp_path, scheme):
+    size = {"width": 390, "height": 800, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    (tmp_path / "report.html").write_text(page, encoding="utf-8")
+    browser.get(f"file://{tmp_path}/report.html")
+    wait(browser, "return document.querySelector('#map .main-svg') && document.getElementById('status').value")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    lightness = "return getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)[0]"
+    assert (browser.execute_script(lightness) > 128) == (scheme == "light")
+    assert browser.execute_script("return byId('map').getBoundingClientRect().width") > 300
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
