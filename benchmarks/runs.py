@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -110,3 +111,22 @@ def ratio_table(sides: dict[str, list[dict[str, float]]], key: str, baseline: st
         ratio = median(its[key] / base[key] for its, base in zip(figures, sides[baseline], strict=True))
         lines.append(f"| {name} | {median(its[key] for its in figures):.4g} | {ratio:.2f} |")
     return "\n".join(lines)
+
+
+class PeakMemory:
+    """The most memory (MiB) that the process has of its own in a block, without the pages of mapped files. Linux."""
+
+    def __enter__(self):
+        self.mib, self._stop = 0.0, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def _watch(self):
+        while not self._stop.wait(0.1):
+            status = Path("/proc/self/status").read_text().splitlines()
+            self.mib = max(self.mib, int(next(line for line in status if line.startswith("RssAnon")).split()[1]) / 1024)
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()

@@ -8,7 +8,6 @@ where their scores do not, to 1e-6. The approximate search is compared with the 
 """
 
 import argparse
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ import torch
 from modeling_siamure.neighbors import nearest_neighbors, neighbor_overlap
 
 from .jitter import jittered
-from .runs import ratio_table, threads, write
+from .runs import PeakMemory, ratio_table, threads, write
 
 NUM_NEIGHBORS = 20
 
@@ -73,11 +72,10 @@ def side_by_side(rows: np.ndarray, repeats: int, with_sklearn: bool) -> dict[str
 def approximate(rows: np.ndarray) -> dict[str, float]:
     """Time, peak memory and recall of the search by FAISS."""
     wall, processor = time.perf_counter(), time.process_time()
-    found = nearest_neighbors(rows, NUM_NEIGHBORS, search="faiss").numpy()
+    with PeakMemory() as memory:
+        found = nearest_neighbors(rows, NUM_NEIGHBORS, search="faiss").numpy()
     figures = {"seconds": time.perf_counter() - wall, "processor_seconds": time.process_time() - processor}
-    # Resident memory without the pages of the memory-mapped rows: at its peak now, with the index full.
-    status = Path("/proc/self/status").read_text().splitlines()
-    figures["gib_without_mapped_rows"] = int(next(x for x in status if x.startswith("RssAnon")).split()[1]) / 2**20
+    figures["peak_mib_without_mapped_rows"] = memory.mib
     sample = np.sort(np.random.default_rng(1).permutation(len(rows))[:1000])
     scores = torch.full((len(sample), NUM_NEIGHBORS), -torch.inf)
     exact = torch.zeros((len(sample), NUM_NEIGHBORS), dtype=torch.long)
@@ -90,7 +88,7 @@ def approximate(rows: np.ndarray) -> dict[str, float]:
         columns = torch.cat([exact, torch.arange(start, start + part.shape[1]).expand(len(sample), -1)], dim=1)
         scores, exact = best.values, columns.gather(1, best.indices)
     figures["recall_at_20"] = neighbor_overlap(exact.numpy(), found[sample])
-    return figures | {"peak_gib_with_mapped_rows": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
+    return figures
 
 
 def main():

@@ -192,15 +192,14 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     disable_progress_bars()
-    lines, results = [], {}
     with threads(args.threads):
         for encoder in args.encoders:
-            results[encoder] = measure(encoder, args)
-            for phase, sides in results[encoder].items():
+            lines, results = [], measure(encoder, args)
+            for phase, sides in results.items():
                 share = np.median([figures["of the peak"] for figures in sides["siamure"]])
                 lines += [f"{encoder}, {phase} phase; ours reaches {share:.0%} of the peak:", ""]
                 lines += [ratio_table(sides, "instances/processor s", "plain"), ""]
-    write("train_step", vars(args) | {"results": results}, "\n".join(lines).strip())
+            write(f"train_step_{encoder}", vars(args) | results, "\n".join(lines).strip())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import datasets
 from huggingface_hub import HfApi
+from huggingface_hub.errors import HTTPError
 
 from .card import PICTURE, Summary, summarize, to_card, to_markdown, write_picture
 from .loading import CORPORA, Corpus, parse_pairs, relation_builder
@@ -83,8 +84,11 @@ def prepare(args: argparse.Namespace) -> None:
     if args.push_to_hub:
         # Private, because most corpora may not be passed on; the owner can open it on the hub.
         api = HfApi()
-        api.create_repo(args.push_to_hub, repo_type="dataset", private=True, exist_ok=True)
-        api.upload_folder(repo_id=args.push_to_hub, repo_type="dataset", folder_path=target)
+        try:
+            api.create_repo(args.push_to_hub, repo_type="dataset", private=True, exist_ok=True)
+            api.upload_folder(repo_id=args.push_to_hub, repo_type="dataset", folder_path=target)
+        except (OSError, HTTPError) as error:
+            raise OSError(f"the data is in {target}, but {args.push_to_hub} was not published: {error}") from error
     print(f"{target}: {', '.join(f'{split} {count:,}' for split, count in summary.rows.items())}")
 
 

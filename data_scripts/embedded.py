@@ -19,4 +19,4 @@ class Embedded(Table):
     """JSON lines in the schema, typed, with the splits train and validation."""
 
     BUILDER_CONFIG_CLASS = EmbeddedConfig
-    LICENSE = "Apache-2.0, as this package."
+    LICENSE = "CC0 1.0"

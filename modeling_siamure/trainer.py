@@ -223,6 +223,7 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
 
     def get_train_dataloader(self) -> torch.utils.data.DataLoader:
         args = self.args
+        # Workers start anew with each epoch's neighbors: dataloader_persistent_workers would keep the old ones.
         loader = torch.utils.data.DataLoader(
             self.anchors,
             batch_sampler=self.batch_sampler,

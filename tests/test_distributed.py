@@ -77,8 +77,8 @@ SETTINGS = {
     ),
     "accumulated entropy": (
         57,
-        {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2, "gradient_checkpointing": True},
-        {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2},
+        {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2},
+        {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2, "gradient_checkpointing": True},
     ),
 }
 
@@ -105,15 +105,22 @@ def test_two_processes_follow_one(results, name):
     assert_follows(two, one)
 
 
+# FSDP2 with whole weights in a checkpoint, as in our recipe, and with shards; and a compiled model.
+WAYS = {
+    "FULL_STATE_DICT": {"shards": "FULL_STATE_DICT"},
+    "SHARDED_STATE_DICT": {"shards": "SHARDED_STATE_DICT"},
+    "compiled": {"torch_compile": True, "torch_compile_backend": "eager"},
+}
+
+
 @pytest.mark.extended
-def test_shards_follow_one_process(encoder, results, tmp_path):
-    """FSDP2, stopped and resumed: from whole weights in a checkpoint as in our recipe, and from shards."""
+def test_other_ways_follow_one_process_too(encoder, results, tmp_path):
+    """Each is stopped in the first phase and resumed."""
     runs = []
-    for kind in ("FULL_STATE_DICT", "SHARDED_STATE_DICT"):
-        run = {"output_dir": str(tmp_path / kind), "processes": 2, "shards": kind, "rows": 61}
-        run["per_device_train_batch_size"] = 4
+    for name, way in WAYS.items():
+        run = {**SETTINGS["uneven"][2], **way, "output_dir": str(tmp_path / name), "processes": 2, "rows": 61}
         runs += [run | {"signal": signal.SIGTERM}, run | {"resume": True}]
     statuses, output = execute(encoder, tmp_path, runs)
-    assert statuses == [143, 0, 143, 0], output
-    for kind in ("FULL_STATE_DICT", "SHARDED_STATE_DICT"):
-        assert_follows(Result(tmp_path / kind), results["uneven"][0])
+    assert statuses == [143, 0] * len(WAYS), output
+    for name in WAYS:
+        assert_follows(Result(tmp_path / name), results["uneven"][0])

@@ -31,7 +31,7 @@ def test_program(encoder, pooling):
         torch.testing.assert_close(found, model(**batch).relation_embedding, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("pooling", ["marker_context", "mention_context"])
+@pytest.mark.parametrize("pooling", ["marker_context"])
 def test_onnx(encoder, pooling, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

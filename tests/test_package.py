@@ -13,15 +13,14 @@ from modeling_siamure import SiamURETrainingArguments
 REPOSITORY = Path(__file__).parents[1]
 
 
-def test_import_is_light():
-    code = (
-        "import sys, modeling_siamure\n"
-        "print([name for name in ('datasets', 'sklearn', 'faiss', 'matplotlib', 'evaluate') if name in sys.modules])"
-    )
-    printed = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    ).stdout
-    assert printed.strip() == "[]"
+HEAVY = ("datasets", "sklearn", "faiss", "matplotlib", "evaluate")
+
+
+@pytest.mark.parametrize("code", ["import modeling_siamure", "import train; train.main(['--help'])"])
+def test_start_is_light(code):
+    code = f"import atexit, sys; atexit.register(lambda: print([n for n in {HEAVY} if n in sys.modules])); {code}"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_paper_recipe_is_table_1():

@@ -77,11 +77,18 @@ def test_prepared_and_pushed_it_is_read_by_plain_load_dataset(path, tmp_path, lo
     assert loaded.stdout == "a|b $leaves $leaves None\n", loaded.stderr
 
 
-def test_a_refused_push_is_one_line(path, tmp_path, loopback_hub):
-    environment = loopback_hub.environment(tmp_path / "home") | {"HF_TOKEN": "hf_wrong"}
+@pytest.mark.parametrize("mishap", ["no permission", "a connection that breaks"])
+def test_a_push_that_fails_is_one_line(path, tmp_path, loopback_hub, mishap):
+    environment = loopback_hub.environment(tmp_path / "home")
+    if mishap == "no permission":
+        environment["HF_TOKEN"] = "hf_wrong"
+    else:
+        loopback_hub.cut = "/commit/"
     done = prepare_and_push(path, tmp_path / "out", environment)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("error: ") and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    said = f"error: the data is in {tmp_path / 'out'}, but oz/salt was not published: "
+    assert done.stderr.splitlines()[-1].startswith(said)
+    assert datasets.load_dataset(str(tmp_path / "out")).num_rows == {"train": 4, "test": 4}
 
 
 def test_nothing_half_written_stays(path, tmp_path, monkeypatch):
