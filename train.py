@@ -141,7 +141,7 @@ def save(trainer, card: dict):
     output = Path(trainer.args.output_dir)
     partial = output / ".partial"
     trainer.save_model(str(partial), _internal_call=True)  # any other call would push
-    if trainer.is_world_process_zero():
+    if trainer.args.should_save:  # the main process, or with save_on_each_node one of each machine
         (partial / "all_results.json").write_text(json.dumps(card["results"], indent=2, sort_keys=True) + "\n")
         trainer.create_model_card(**card)
         for path in sorted(partial.iterdir(), key=lambda path: path.name == "model.safetensors"):

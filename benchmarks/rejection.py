@@ -18,7 +18,7 @@ import numpy as np
 from datasets import concatenate_datasets
 from sklearn.metrics import roc_auc_score
 
-from modeling_siamure.assignment import assign_rows, fit_rejection
+from modeling_siamure.assignment import Rejection, assign_rows, fit_rejection
 from modeling_siamure.clustering import kmeans
 from modeling_siamure.model_card import SCORES
 
@@ -29,12 +29,15 @@ from .runs import REPOSITORY, write
 def measure(embeddings: np.ndarray, gold: np.ndarray, number: int, seed: int, metric) -> dict[str, float]:
     clusters, has_none = kmeans(embeddings, number, seed, num_restarts=2), gold == "no relation"
     found = assign_rows(embeddings, clusters.centroids)
-    labels = fit_rejection(embeddings, found, number, seed).label(found)
-    rejected = labels < 0
+    rejection = fit_rejection(embeddings, found, number, seed)
+    rejected = rejection.label(found) < 0
+    far = Rejection(rejection.max_distances, 0.0).label(found) < 0
     results = {
         "unassigned": rejected.mean(),
         "precision": has_none[rejected].mean(),
         "recall": rejected[has_none].mean(),
+        "unassigned for their distance": far.mean(),
+        "precision of these": has_none[far].mean(),
         "area, distance": roc_auc_score(has_none, found.distances),
         "area, margin": roc_auc_score(has_none, -found.margins),
     }

@@ -104,7 +104,7 @@ def score_gold(discovery: RelationDiscovery, dataset: Dataset, metric: str) -> t
 def shorten(text: str) -> str:
     """A marked sentence without what stands far from its mentions.
 
-    >>> shorten("very " * 50 + "<e1> Ada </e1> led <e2> Acme </e2>.")[150:]
+    >>> shorten("very " * 50 + "<e1> Ada </e1> led <e2> Acme </e2>.")[151:]
     'very very <e1> Ada </e1> led <e2> Acme </e2>.'
     """
     pieces = [match[0] for match in PIECES.finditer(text)]

@@ -54,12 +54,12 @@ class Launcher:
             "save_steps: 4\ndisable_tqdm: true\ndataloader_pin_memory: false\n"
         )
 
-    def start(self, configuration: str, output: str, options=(), **arguments) -> subprocess.Popen:
+    def start(self, configuration: str, output: str, options=(), machines=(), **arguments) -> subprocess.Popen:
         path = CONFIGURATIONS / f"{configuration}.yaml"
         launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path), *options, "train.py"]
         given = [text for key, value in arguments.items() for text in (f"--{key}", str(value))]
         return subprocess.Popen(
-            [*launch, str(self.recipe), "--output_dir", str(self.folder / output), *given],
+            [*machines, *launch, str(self.recipe), "--output_dir", str(self.folder / output), *given],
             cwd=REPOSITORY,
             env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
@@ -115,16 +115,37 @@ def test_several_machines_train_the_model_of_one(launcher):
                 for rank in (0, 1)
             )
         )
-        assert_same_model(launcher, "machine-0")
+        for rank in (0, 1):
+            assert_same_model(launcher, f"machine-{rank}")
+            assert not (launcher.folder / f"machine-{rank}" / ".partial").exists()
 
     train()
-    (launcher.folder / "machine-0" / "model.safetensors").unlink()
     for rank in (0, 1):
+        (launcher.folder / f"machine-{rank}" / "model.safetensors").unlink()
         last = launcher.folder / f"machine-{rank}" / "checkpoint-16"
         names = {path.name for path in last.iterdir()}
         assert {"model.safetensors", "neighbors.safetensors", f"rng_state_{rank}.pth"} <= names
         shutil.rmtree(last)
     train(resume_from_checkpoint=True)
+
+
+TWO_MACHINES = ["unshare", "--map-root-user", "--mount", "--net", "--uts", "bash", "tests/two_machines.sh"]
+
+
+def can_make_machines() -> bool:
+    try:
+        return subprocess.run([*TWO_MACHINES, "true"], cwd=REPOSITORY, capture_output=True).returncode == 0
+    except FileNotFoundError:  # no unshare
+        return False
+
+
+@pytest.mark.extended
+@pytest.mark.skipif(not can_make_machines(), reason="needs network namespaces and iproute2")
+def test_two_machines_on_a_network_train_the_model_of_one(launcher):
+    options = ["--num_processes", "2", "--main_process_ip", "machine-0", "--machine_rank", "RANK"]
+    finish(launcher.start("several_machines", "networked-RANK", options, TWO_MACHINES, save_on_each_node=True))
+    for rank in (0, 1):
+        assert_same_model(launcher, f"networked-{rank}")
 
 
 @pytest.mark.extended

@@ -206,7 +206,7 @@ function drawEvidence() {
   const line = (name, key, dash) => ({ name, x, y: trials.map((trial) => trial[key]), mode: "lines+markers", line: { dash } });
   const grid = { gridcolor: style("--line"), zeroline: false };
   Plotly.react("evidence", [line("stability", "stability", "solid"), line("of structureless rows", "reference_stability", "dot"), line("excess", "excess", "dash"), line("silhouette", "silhouette", "dashdot")], layout({
-    margin: { l: 45, r: 10, t: 10, b: 40 }, showlegend: true, legend: { orientation: "h", y: 1.15 }, hovermode: "x",
+    margin: { l: 45, r: 10, t: 70, b: 40 }, showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, hovermode: "x",
     xaxis: { ...grid, type: "log", title: { text: "clusters" }, tickvals: x, ticktext: x }, yaxis: grid,
     shapes: [{ type: "line", x0: data.chosen, x1: data.chosen, yref: "paper", y0: 0, y1: 1, line: { color: style("--accent") } }],
   }), config);
