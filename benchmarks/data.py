@@ -189,7 +189,7 @@ def core_rows(source: list, found: Counter) -> tuple[Counter, int]:
     for row in source:
         first, second = (" ".join(row["context"][row[f"{e}_start"] : row[f"{e}_end"] + 1]) for e in ("e1", "e2"))
         head, tail = (second, first) if row["invert_relation"] else (first, second)
-        rows[" ".join(row["context"]), head, None, tail, None, row["relation"]] += 1
+        rows[" ".join(row["context"]), head, None, tail, None, row.get("relation") or None] += 1
     return rows, 0
 
 
