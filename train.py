@@ -10,12 +10,14 @@ import json
 import logging
 import os
 import re
+import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NoReturn
 
 from huggingface_hub.errors import HTTPError
+from safetensors import SafetensorError
 from transformers import HfArgumentParser
 
 from modeling_siamure.recipe import encoder_path, recipe_words
@@ -140,13 +142,18 @@ def save(trainer, card: dict):
     """Writes model, tokenizer, card and results; a file gets its final name only when all of them are whole."""
     output = Path(trainer.args.output_dir)
     partial = output / ".partial"
-    trainer.save_model(str(partial), _internal_call=True)  # any other call would push
-    if trainer.args.should_save:  # the main process, or with save_on_each_node one of each machine
-        (partial / "all_results.json").write_text(json.dumps(card["results"], indent=2, sort_keys=True) + "\n")
-        trainer.create_model_card(**card)
-        for path in sorted(partial.iterdir(), key=lambda path: path.name == "model.safetensors"):
-            path.replace(output / path.name)
-        partial.rmdir()
+    try:
+        trainer.save_model(str(partial), _internal_call=True)  # any other call would push
+        if trainer.args.should_save:  # the main process, or with save_on_each_node one of each machine
+            (partial / "all_results.json").write_text(json.dumps(card["results"], indent=2, sort_keys=True) + "\n")
+            trainer.create_model_card(**card)
+            for path in sorted(partial.iterdir(), key=lambda path: path.name == "model.safetensors"):
+                path.replace(output / path.name)
+    except (OSError, SafetensorError) as error:
+        fail(f"{output} has no room for the model ({error}); make some and go on from the last checkpoint, if any")
+    finally:
+        if trainer.args.should_save:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def main(argv: list[str] | None = None):

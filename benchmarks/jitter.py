@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
+from sklearn.decomposition import PCA
 from transformers import AutoTokenizer
 
 from data_scripts import load_relation_dataset
@@ -28,15 +29,16 @@ CHUNK = 65536
 
 @functools.cache
 def real(size: int) -> np.ndarray:
-    """h of the embedded corpus, `(rows, size)`: 768 by marker pooling, 1152 by mention_context."""
+    """h of the embedded corpus, `(rows, size)`: 768 by marker pooling, or less of it; 1152 by mention_context."""
     torch.manual_seed(0)
     corpus = load_relation_dataset("sample")["train"]
     tokenizer = AutoTokenizer.from_pretrained(encoder_path(ENCODER))
-    pooling = {768: "marker", 1152: "mention_context"}[size]
+    pooling = "mention_context" if size == 1152 else "marker"
     types = find_entity_types(corpus["text"])
     model = SiamUREModel.from_encoder(encoder_path(ENCODER), tokenizer, types, pooling=pooling)
     accelerator = Accelerator(cpu=True)
-    return embed(model, tokenize_dataset(corpus, tokenizer), tokenizer, accelerator, relation_only=True).relation
+    found = embed(model, tokenize_dataset(corpus, tokenizer), tokenizer, accelerator, relation_only=True).relation
+    return found if size == found.shape[1] else PCA(size, random_state=0).fit_transform(found)
 
 
 def jittered(rows: int, size: int, path: Path, seed: int = 0) -> np.ndarray:

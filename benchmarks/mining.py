@@ -77,7 +77,8 @@ def main():
         for rank, its in enumerate(figures):
             time_, memory = f"{its['seconds']:.0f} | {its['processor_seconds']:.0f}", f"{its['peak_mib']:.0f}"
             lines.append(f"| {len(figures)} | {rank} | {time_} | {memory} | {its['peak_mib_before']:.0f} |")
-    write("mining", {"rows": args.rows, "size": args.size, "one": one_figures, "two": two_figures}, "\n".join(lines))
+    name = f"mining_{args.rows}_{args.size}"
+    write(name, {"rows": args.rows, "size": args.size, "one": one_figures, "two": two_figures}, "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from train import load_data, main, parse_arguments
+from train import load_data, main, parse_arguments, save
 
 from .conftest import make_rows
 from .data_scripts.test_tacred import row as tacred_row
+from .test_trainer import make_trainer
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -206,6 +208,21 @@ def test_mistakes_on_the_line(recipe, train_file, trained, tmp_path, capsys):
     fails_here([recipe, *rows, *out, "--pooling", "most"], "pooling")
     fails_here([recipe, *rows, *out, "--model_name_or_path", tmp_path / "nowhere"], "nowhere")
     assert not (tmp_path / "out").exists()
+
+
+def test_no_room_for_the_model_is_one_line(encoder, rows, tmp_path, capsys):
+    trainer = make_trainer(encoder, rows, tmp_path / "out")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # bytes a file; the weights are larger
+    try:
+        with pytest.raises(SystemExit) as stop:
+            save(trainer, {"results": {}})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert stop.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith(f"train.py: {tmp_path / 'out'} has no room for the model (")
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_an_interrupted_run_goes_on(recipe, train_file, trained, tmp_path):
