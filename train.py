@@ -20,7 +20,7 @@ from huggingface_hub.errors import HTTPError
 from safetensors import SafetensorError
 from transformers import HfArgumentParser
 
-from modeling_siamure.recipe import encoder_path, recipe_words
+from modeling_siamure.recipe import MODEL_KEYS, encoder_path, recipe_words
 from modeling_siamure.training_args import SiamURETrainingArguments
 
 
@@ -33,6 +33,9 @@ class ModelArguments:
         default="marker", metadata={"help": "What h is made of; auto: by whether the rows have entity types."}
     )
     pooling_layer: int | None = field(default=None, metadata={"help": "Encoder layer that is pooled; the last one."})
+    mention_layer: int | None = field(
+        default=None, metadata={"help": "Encoder layer whose states stand for markers and mentions; the pooled one."}
+    )
     dropout: float | None = field(default=None, metadata={"help": "r, of all dropout layers; the encoder's own."})
     num_clusters: int = field(default=10, metadata={"help": "C: number of relations to look for."})
     projection_size: int | None = field(default=None, metadata={"help": "Width of the projector; that of h."})
@@ -132,8 +135,7 @@ def build_trainer(model_args: ModelArguments, data_args: DataArguments, args: Si
         model_args.pooling = "marker_context" if entity_types else "mention_context"
     encoder = encoder_path(model_args.model_name_or_path)
     tokenizer = AutoTokenizer.from_pretrained(encoder, model_max_length=args.max_length)
-    names = ("pooling", "pooling_layer", "dropout", "projection_size", "predictor_size")
-    options = {name: getattr(model_args, name) for name in names}
+    options = {name: getattr(model_args, name) for name in MODEL_KEYS}
     model = SiamUREModel.from_encoder(encoder, tokenizer, entity_types, num_labels=model_args.num_clusters, **options)
     return SiamURETrainer(model, args, train, validation, processing_class=tokenizer, compute_metrics=compute_metrics)
 

@@ -11,7 +11,8 @@ from torch import nn
 FULL_ROWS = 100_000  # k-means goes over more of them batch by batch
 BATCH = 16384  # rows
 PASSES = 3  # over all batches
-WARD_ROWS = 2048  # a tree over n rows takes n^2 / 2 distances
+SAMPLED_ROWS = 4096  # a tree over n rows takes n^2 / 2 distances
+WARD_ROWS = 2048
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def kmeans(embeddings: np.ndarray, num_clusters: int, seed: int = 0, num_restart
     >>> kmeans(np.array([[1.0, 0.0], [2.0, 0.1], [0.0, 3.0]]), num_clusters=2).sizes in ([1, 2], [2, 1])
     True
     """
-    _check_size(embeddings, num_clusters)
+    check_size(embeddings, num_clusters)
     if len(embeddings) > FULL_ROWS:
         centroids = _fit_batches(embeddings, num_clusters, seed)
         return Clusters(assign(embeddings, centroids), centroids)
@@ -63,15 +64,17 @@ def _fit_batches(embeddings: np.ndarray, num_clusters: int, seed: int) -> np.nda
     return fitted.cluster_centers_
 
 
-def ward(embeddings: np.ndarray, num_clusters: int, seed: int = 0) -> Clusters:
-    """Ward's agglomerative clustering of L2-normalized h: no starts to be lucky with, so one partition a corpus.
+def ward(embeddings: np.ndarray, num_clusters: int, seed: int = 0, num_leaves: int = WARD_ROWS) -> Clusters:
+    """Ward's agglomerative clustering of L2-normalized h, which keeps groups whole that k-means cuts through.
 
-    More than 2048 rows are first grouped into 2048 small k-means clusters, whose centroids are then merged.
+    More than `num_leaves` rows are first grouped into so many small k-means clusters, whose centroids are then merged.
+    Of more than `SAMPLED_ROWS` rows, so many are merged, and all are assigned to the centroids that come out.
 
     Args:
         embeddings: h, `(rows, size)`.
         num_clusters: C.
-        seed: Fixes that grouping.
+        seed: Fixes sample and small clusters.
+        num_leaves: How many small clusters; the fewer there are, the more they depend on the seed.
 
     Raises:
         ValueError: There are fewer rows than clusters.
@@ -79,18 +82,29 @@ def ward(embeddings: np.ndarray, num_clusters: int, seed: int = 0) -> Clusters:
     >>> ward(np.array([[1.0, 0.0], [2.0, 0.1], [0.0, 3.0]]), num_clusters=2).sizes in ([1, 2], [2, 1])
     True
     """
-    _check_size(embeddings, num_clusters)
-    rows = normalize(embeddings)
+    check_size(embeddings, num_clusters)
+    rows = normalize(embeddings[sample_rows(len(embeddings), seed)])
     leaves, leaf_of_row = rows, np.arange(len(rows))
-    if len(rows) > WARD_ROWS:
-        fitted = MiniBatchKMeans(WARD_ROWS, n_init=1, random_state=seed, batch_size=4 * WARD_ROWS).fit(rows)
-        used, leaf_of_row = np.unique(fitted.labels_, return_inverse=True)
-        leaves = fitted.cluster_centers_[used]
+    if len(rows) > num_leaves:
+        fitted = KMeans(num_leaves, n_init=1, random_state=seed).fit(rows)
+        leaves, leaf_of_row = fitted.cluster_centers_, fitted.labels_
     labels = AgglomerativeClustering(num_clusters).fit_predict(leaves)[leaf_of_row]
-    return Clusters(labels, np.stack([rows[labels == label].mean(axis=0) for label in range(num_clusters)]))
+    centroids = centroids_of(rows, labels)
+    return Clusters(labels if len(rows) == len(embeddings) else assign(embeddings, centroids), centroids)
 
 
-def _check_size(embeddings: np.ndarray, num_clusters: int):
+def sample_rows(num_rows: int, seed: int) -> np.ndarray:
+    """Which `SAMPLED_ROWS` rows stand for a corpus, in their order; all where there are not more."""
+    return np.sort(np.random.default_rng(seed).permutation(num_rows)[:SAMPLED_ROWS])
+
+
+def centroids_of(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The mean of each cluster's rows: `(clusters, size)`."""
+    return np.stack([rows[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
+
+
+def check_size(embeddings: np.ndarray, num_clusters: int):
+    """Raises a `ValueError` where there are fewer rows than clusters."""
     if len(embeddings) < num_clusters:
         raise ValueError(f"{len(embeddings)} rows can't form {num_clusters} clusters; give more rows or fewer clusters")
 
@@ -120,6 +134,7 @@ def initialize_cluster_head(head: nn.Linear, embeddings: np.ndarray, clusters: C
         clusters: Their partition.
     """
     centroids = torch.as_tensor(clusters.centroids, dtype=head.weight.dtype, device=head.weight.device)
-    scale = 2 * len(centroids) / float(normalize(embeddings).var(axis=0).sum())
+    few = normalize(embeddings[sample_rows(len(embeddings), seed=0)])
+    scale = 2 * len(centroids) / max(float(few.var(axis=0).sum()), 1e-6)  # 0 where all rows are one
     head.weight.copy_(scale * centroids)
     head.bias.copy_(-scale / 2 * centroids.square().sum(dim=1))

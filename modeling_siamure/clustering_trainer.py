@@ -8,8 +8,9 @@ from datasets import Dataset
 from transformers import EvalPrediction, Trainer
 
 from .clustering import Clusters, kmeans
+from .consensus import consensus
 from .distributed import on_main
-from .evaluation import DIAGNOSED_ROWS, Embeddings, diagnose, embed, gold_labels
+from .evaluation import DIAGNOSED_ROWS, Embeddings, diagnose, embed, gold_labels, type_pairs
 from .model_card import write_model_card
 from .naming import DescribedCluster, describe_clusters
 from .training_args import SiamURETrainingArguments
@@ -40,17 +41,17 @@ class ClusteringTrainer(Trainer):
             relation_only=relation_only,
         )
 
-    def _fit_kmeans(self, embeddings: np.ndarray) -> Clusters:
-        return kmeans(embeddings, self.model.config.num_labels, self.args.seed, self.args.kmeans_restarts)
-
-    def _kmeans(self, embeddings: np.ndarray) -> Clusters:
-        """k-means on the main process; all processes get its result."""
-        return on_main(lambda: self._fit_kmeans(embeddings))
+    def _partition(self, dataset: Dataset, embeddings: np.ndarray) -> Clusters:
+        """The clusters of a dataset; on the main process alone."""
+        args, number = self.args, self.model.config.num_labels
+        if args.partition == "kmeans":
+            return kmeans(embeddings, number, args.seed, args.kmeans_restarts)
+        return consensus(embeddings, number, args.seed, type_pairs(dataset), self._show_progress)
 
     def fit_clusters(self) -> Clusters:
-        """Stores k-means centroids of the training set's h, the cluster sizes and names in the model."""
+        """Stores centroids of the training set's clusters, their sizes and names in the model."""
         embeddings = self.embed(self.train_dataset, relation_only=True).relation
-        clusters = self._kmeans(embeddings)
+        clusters = on_main(lambda: self._partition(self.train_dataset, embeddings))
         self.clusters = on_main(lambda: describe_clusters(self.train_dataset["text"], embeddings, clusters))
         config = self.model.config
         config.cluster_sizes = clusters.sizes
@@ -65,7 +66,7 @@ class ClusteringTrainer(Trainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> dict[str, float]:
-        """Partitions a dataset by k-means on its h and by the cluster head, and scores both where gold is known.
+        """Partitions a dataset by clustering its h and by the cluster head, and scores both where gold is known.
 
         Args:
             eval_dataset: A tokenized dataset; the one of the constructor by default.
@@ -79,7 +80,7 @@ class ClusteringTrainer(Trainer):
         embeddings = self.embed(dataset)
 
         def score() -> dict[str, float]:
-            partitions = {"": self._fit_kmeans(embeddings.relation).labels}
+            partitions = {"": self._partition(dataset, embeddings.relation).labels}
             if self.args.clustering_loss == "semantic":
                 partitions["head_"] = embeddings.cluster_probabilities.argmax(axis=1)
             scores = diagnose(embeddings)
@@ -94,9 +95,10 @@ class ClusteringTrainer(Trainer):
 
     def score_type_pairs(self) -> dict[str, float]:
         """Scores of one cluster per (head type, tail type): what can be had of `eval_dataset` without reading it."""
-        dataset = self.eval_dataset
-        pairs = [f"{head} {tail}" for head, tail in zip(dataset["head_type"], dataset["tail_type"], strict=True)]
-        scores = on_main(lambda: self._score(dataset, np.array(pairs)))
+        pairs = type_pairs(self.eval_dataset)
+        if pairs is None:
+            pairs = np.zeros(len(self.eval_dataset), dtype=int)
+        scores = on_main(lambda: self._score(self.eval_dataset, pairs))
         return {f"type_pair_{key}": value for key, value in scores.items()}
 
     def _score(self, dataset: Dataset, clusters: np.ndarray) -> dict[str, float]:

@@ -21,6 +21,8 @@ class SiamUREConfig(PreTrainedConfig):
             (Eq. 3). `"mention"`: the mean state of each mention's tokens. `"marker_context"`, `"mention_context"`: the
             same and the mean state of the tokens between the mentions, each of the three L2-normalized. Start markers
             know the entity types, mentions the names.
+        mention_layer (`int`): The encoder layer, from 1, whose states stand for markers and mentions; those between the
+            mentions are always the last layer's. The last layer too by default, as in the paper.
         projection_size (`int`): Width of the projector g; the width of h by default.
         predictor_size (`int`): Width of the predictor's hidden layer; a quarter of `projection_size` by default, as in
             SimSiam.
@@ -31,7 +33,8 @@ class SiamUREConfig(PreTrainedConfig):
         min_margin (`float`): The smallest margin between the nearest and the second centroid; none by default.
 
     Raises:
-        ValueError: The encoder's configuration asks for code of its own, or points somewhere else.
+        ValueError: The encoder's configuration asks for code of its own, or points somewhere else; or `mention_layer`
+            is not one of its layers.
 
     ```python
     >>> from modeling_siamure import SiamUREConfig
@@ -52,6 +55,7 @@ class SiamUREConfig(PreTrainedConfig):
     entity_types: list[str] | None = None
     first_marker_id: int | None = None
     pooling: Literal["marker", "mention", "marker_context", "mention_context"] = "marker"
+    mention_layer: int | None = None
     projection_size: int | None = None
     predictor_size: int | None = None
     cluster_sizes: list[int] | None = None
@@ -74,6 +78,9 @@ class SiamUREConfig(PreTrainedConfig):
             kwargs.pop("custom_pipelines", None)
         super().__post_init__(**kwargs)
         self.encoder_config._name_or_path = ""  # would leak a folder of the machine that trained the model
+        num_layers = self.encoder_config.num_hidden_layers
+        if self.mention_layer is not None and not 1 <= self.mention_layer <= num_layers:
+            raise ValueError(f"mention_layer={self.mention_layer} is not one of the encoder's layers 1 to {num_layers}")
         self.entity_types = self.entity_types or []
 
     def get_text_config(self, decoder=None, encoder=None) -> PreTrainedConfig:

@@ -18,9 +18,10 @@ from transformers import AutoConfig, AutoTokenizer, set_seed
 
 from .assignment import SKIPPED, Assignment, Rejection, assign_rows, fit_rejection
 from .clustering import Clusters, initialize_cluster_head, kmeans
+from .consensus import consensus
 from .data_collator import tokenize_dataset
 from .distributed import on_main
-from .evaluation import embed
+from .evaluation import embed, type_pairs
 from .hierarchy import relation_tree
 from .markers import find_entity_types
 from .modeling_siamure import SiamUREModel
@@ -180,12 +181,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         self.model_ = SiamUREModel.from_pretrained(trained)
 
     def _estimate(self, rows: Dataset, embeddings: np.ndarray) -> NumClusters:
-        pairs = None
-        if {"head_type", "tail_type"} <= set(rows.column_names):
-            pairs = np.array(
-                [f"{head} {tail}" for head, tail in zip(rows["head_type"], rows["tail_type"], strict=True)]
-            )
-        return estimate_num_clusters(embeddings, pairs, self.seed, self.show_progress)
+        return estimate_num_clusters(embeddings, type_pairs(rows), self.seed, self.show_progress)
 
     def _discover(self, rows: Dataset) -> tuple:
         """All that is found in h, on the main process."""
@@ -194,7 +190,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             estimate = self._estimate(rows, embeddings)
         else:
             estimate = NumClusters(self.num_clusters, [])
-        centroids = self._centroids(embeddings, estimate.chosen)
+        centroids = self._centroids(rows, embeddings, estimate.chosen)
         assignment = assign_rows(embeddings, centroids)
         labels, rejection = assignment.clusters, None
         clusters = Clusters(labels, centroids)
@@ -204,13 +200,16 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         described = describe_clusters(rows["text"], embeddings, Clusters(labels, centroids), assignment.margins)
         return estimate, clusters, assignment, rejection, described, relation_tree(centroids, self.model_.config)
 
-    def _centroids(self, embeddings: np.ndarray, number: int) -> np.ndarray:
-        """Those of k-means, of the largest cluster first."""
+    def _centroids(self, rows: Dataset, embeddings: np.ndarray, number: int) -> np.ndarray:
+        """Those of the recipe's partition, of the largest cluster first."""
         few = embeddings[:COMPARED_ROWS]
         if number > 1 and (different := len(np.unique(few, axis=0))) < number:
             problem = f"{different} different rows can't form {number} clusters"
             raise ValueError(f"{problem}; ask for fewer, or give more rows")
-        fitted = kmeans(embeddings, number, self.seed, num_restarts=10 if len(embeddings) <= COMPARED_ROWS else 3)
+        if self._arguments("").partition == "consensus":
+            fitted = consensus(embeddings, number, self.seed, type_pairs(rows), self.show_progress)
+        else:
+            fitted = kmeans(embeddings, number, self.seed, num_restarts=10 if len(embeddings) <= COMPARED_ROWS else 3)
         return fitted.centroids[np.argsort(-np.array(fitted.sizes), kind="stable")]
 
     def _store(self, clusters: Clusters, rejection: Rejection | None):

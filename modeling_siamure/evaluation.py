@@ -217,3 +217,13 @@ def gold_labels(dataset: Dataset) -> np.ndarray | None:
         return None
     labels = np.array(dataset["relation"], dtype=object)
     return labels if any(label is not None for label in labels) else None
+
+
+def type_pairs(dataset: Dataset) -> np.ndarray | None:
+    """Head and tail type of each row as one word `(rows,)`; `None` if no row has types."""
+    if not {"head_type", "tail_type"} <= set(dataset.column_names):
+        return None
+    pairs = list(zip(dataset["head_type"], dataset["tail_type"], strict=True))
+    if all(pair == (None, None) for pair in pairs):
+        return None
+    return np.array([f"{head} {tail}" for head, tail in pairs])

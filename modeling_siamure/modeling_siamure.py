@@ -21,9 +21,6 @@ from .markers import (
     relation_spans,
 )
 
-# Which of head mention, tail mention and the text between them are averaged.
-POOLED_SPANS = {"marker": [], "marker_context": [2], "mention": [0, 1], "mention_context": [0, 1, 2]}
-
 
 @dataclass
 class SiamUREModelOutput(ModelOutput):
@@ -123,6 +120,10 @@ class SiamUREModel(SiamUREPreTrainedModel):
         self.encoder = AutoModel.from_config(config.encoder_config)
         if getattr(self.encoder, "pooler", None) is not None:
             self.encoder.pooler = None  # h never reads it
+        self._mention_states: torch.Tensor | None = None  # within a forward pass only
+        if config.mention_layer is not None:
+            # A hook of our own: the states that transformers records can't be compiled.
+            _layers(self.encoder)[config.mention_layer - 1].register_forward_hook(self._keep_mention_states)
         size = config.relation_embedding_size
         projection_size = config.projection_size or size
         self.projector = SiamUREProjector(size, projection_size)
@@ -208,7 +209,9 @@ class SiamUREModel(SiamUREPreTrainedModel):
             ValueError: A row lacks a marker (checked in eager mode only).
         """
         outputs = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **kwargs)
-        relation_embedding = self._pool(input_ids, outputs.last_hidden_state)
+        last, mention_states = outputs.last_hidden_state, self._mention_states
+        self._mention_states = None
+        relation_embedding = self._pool(input_ids, last if mention_states is None else mention_states, last)
         projection = self.projector(relation_embedding)
         return SiamUREModelOutput(
             relation_embedding=relation_embedding,
@@ -220,8 +223,11 @@ class SiamUREModel(SiamUREPreTrainedModel):
             attentions=outputs.attentions,
         )
 
-    def _pool(self, input_ids: torch.LongTensor, states: torch.Tensor) -> torch.Tensor:
-        """h from the encoder's states `(batch_size, sequence_length, hidden_size)`."""
+    def _keep_mention_states(self, layer: nn.Module, inputs: tuple, output: torch.Tensor | tuple):
+        self._mention_states = output[0] if isinstance(output, tuple) else output
+
+    def _pool(self, input_ids: torch.LongTensor, states: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
+        """h from the states of markers and mentions, and the last ones, both `(batch_size, sequence_length, size)`."""
         is_role = marker_roles(input_ids, self.config.first_marker_id, self.config.num_markers)
         if not torch.compiler.is_compiling():
             check_marked(is_role)
@@ -231,14 +237,23 @@ class SiamUREModel(SiamUREPreTrainedModel):
             rows = torch.arange(states.shape[0], device=states.device).unsqueeze(1)
             first = is_role[:, [HEAD_START, TAIL_START]].int().argmax(dim=-1)  # where each start marker stands first
             parts.append(states[rows, first])
-        if spans := POOLED_SPANS[self.config.pooling]:
-            inside = relation_spans(is_role)[:, spans].to(states.dtype)
-            # Touching or nested mentions have no tokens between them: that part stays zero.
-            parts.append(inside @ states / inside.sum(dim=-1, keepdim=True).clamp(min=1))
+        inside = relation_spans(is_role).to(states.dtype)
+        # Touching or nested mentions have no tokens between them: that part stays zero.
+        lengths = inside.sum(dim=-1, keepdim=True).clamp(min=1)
+        if self.config.pooling.startswith("mention"):
+            parts.append(inside[:, :2] @ states / lengths[:, :2])
+        if self.config.pooling.endswith("context"):
+            parts.append(inside[:, 2:] @ last / lengths[:, 2:])
         pooled = torch.cat(parts, dim=1)  # (batch, parts, hidden_size)
         if self.config.pooling.endswith("context"):
             pooled = F.normalize(pooled, dim=-1)
         return pooled.flatten(1)
+
+
+def _layers(encoder: nn.Module) -> nn.ModuleList:
+    """The layers of an encoder, whatever it calls them."""
+    count = encoder.config.num_hidden_layers
+    return next(part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == count)
 
 
 __all__ = ["SiamUREModel", "SiamUREModelOutput", "SiamUREPreTrainedModel"]

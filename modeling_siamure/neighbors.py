@@ -65,9 +65,7 @@ def nearest_neighbors(
     if search == "faiss":
         return on_main(lambda: _search_faiss(embeddings, num_neighbors, show_progress))
     count = accelerator.num_processes
-    best = _search_blocks(
-        embeddings, num_neighbors, accelerator.process_index, count, accelerator.device, show_progress
-    )
+    best = search_blocks(embeddings, num_neighbors, accelerator.process_index, count, accelerator.device, show_progress)
     if count == 1:
         return best.indices.cpu()
     parts = (tuple(broadcast(part.clone(), rank) for part in (best.scores, best.indices)) for rank in range(count))
@@ -172,12 +170,12 @@ def _largest(scores: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tens
 
 
 @torch.no_grad()
-def _search_blocks(
+def search_blocks(
     embeddings: torch.Tensor | np.ndarray,
     num_neighbors: int,
-    index: int,
-    count: int,
-    device: torch.device,
+    index: int = 0,
+    count: int = 1,
+    device: torch.device = torch.device("cpu"),  # noqa: B008
     show_progress: bool = False,
 ) -> _Best:
     """The share of one of `count` processes: what it finds in its pairs of blocks."""

@@ -186,7 +186,7 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
             if self.args.cluster_head_init == "ward":
                 clusters = ward(embeddings, head.out_features, self.args.seed)
             else:
-                clusters = self._fit_kmeans(embeddings)
+                clusters = self._partition(self.train_dataset, embeddings)
             initialize_cluster_head(head, embeddings, clusters)
             return {f"cluster_head.{name}": tensor for name, tensor in head.state_dict().items()}
 

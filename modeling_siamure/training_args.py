@@ -54,11 +54,14 @@ class SiamURETrainingArguments(TrainingArguments):
         default="mean", metadata={"help": "Mean over the drawn neighbors, or K times it: the sum that Eq. 7 prints."}
     )
     neighbor_refresh_epochs: int = field(default=1, metadata={"help": "Epochs between two minings."})
-    cluster_head_init: Literal["ward", "kmeans", "random"] = field(
-        default="ward", metadata={"help": "Start the cluster head from a partition of h (Ward, k-means) or from noise."}
+    cluster_head_init: Literal["ward", "partition", "random"] = field(
+        default="ward", metadata={"help": "Start the cluster head from Ward's partition, the chosen one, or noise."}
     )
     head_learning_rate: float | None = field(
         default=None, metadata={"help": "Learning rate of the cluster head; that of the model by default."}
+    )
+    partition: Literal["kmeans", "consensus"] = field(
+        default="kmeans", metadata={"help": "Clusters of h: k-means, as in the paper, or what cluster heads agree on."}
     )
     kmeans_restarts: int = field(default=10, metadata={"help": "Starts of k-means, of which the best counts."})
     bf16: bool | None = field(

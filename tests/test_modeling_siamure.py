@@ -26,9 +26,10 @@ def batch(model, tokenizer):
     return tokenizer(TEXTS, padding=True, return_tensors="pt")
 
 
-def pooled(encoder, tokenizer, pooling):
+def pooled(encoder, tokenizer, pooling, mention_layer=None):
     torch.manual_seed(0)
-    return SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], pooling=pooling).eval()
+    options = {"pooling": pooling, "mention_layer": mention_layer}
+    return SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], **options).eval()
 
 
 def parts_by_hand(tokenizer, ids, states):
@@ -47,15 +48,18 @@ def parts_by_hand(tokenizer, ids, states):
     return states[head[0]], states[tail[0]], mean(*head), mean(*tail), between
 
 
+@pytest.mark.parametrize("mention_layer", [None, 1])
 @pytest.mark.parametrize("pooling", ["marker", "mention", "marker_context", "mention_context"])
-def test_pooling_by_hand(encoder, tokenizer, pooling):
-    model = pooled(encoder, tokenizer, pooling)
+def test_pooling_by_hand(encoder, tokenizer, pooling, mention_layer):
+    model = pooled(encoder, tokenizer, pooling, mention_layer)
     batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
     output = model(**batch)
+    states = model(**batch, output_hidden_states=True).hidden_states
+    assert output.hidden_states is None and len(states) == 4
     for row, found in enumerate(output.relation_embedding):
-        head_start, tail_start, head, tail, between = parts_by_hand(
-            tokenizer, batch.input_ids[row].tolist(), output.last_hidden_state[row]
-        )
+        ids = batch.input_ids[row].tolist()
+        head_start, tail_start, head, tail, _ = parts_by_hand(tokenizer, ids, states[mention_layer or 3][row])
+        *_, between = parts_by_hand(tokenizer, ids, output.last_hidden_state[row])
         expected = {
             "marker": [head_start, tail_start],
             "mention": [head, tail],
@@ -137,9 +141,9 @@ def test_activation_checkpointing_keeps_the_gradients(model, batch):
     torch.testing.assert_close(*gradients)
 
 
-@pytest.mark.parametrize("pooling", ["marker", "marker_context"])
-def test_compiles_into_one_graph(encoder, tokenizer, pooling):
-    model = pooled(encoder, tokenizer, pooling)
+@pytest.mark.parametrize(("pooling", "mention_layer"), [("marker", None), ("marker_context", 1)])
+def test_compiles_into_one_graph(encoder, tokenizer, pooling, mention_layer):
+    model = pooled(encoder, tokenizer, pooling, mention_layer)
     batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
     compiled = torch.compile(model, fullgraph=True)
     torch.testing.assert_close(
@@ -174,6 +178,8 @@ def test_only_the_pooled_layers_are_kept(encoder, tokenizer):
     torch.testing.assert_close(model(**batch).last_hidden_state, states)
     with pytest.raises(ValueError, match="pooling_layer=4 is not one of the encoder's layers 1 to 3"):
         SiamUREModel.from_encoder(encoder, tokenizer, pooling_layer=4)
+    with pytest.raises(ValueError, match="mention_layer=3 is not one of the encoder's layers 1 to 2"):
+        SiamUREModel.from_encoder(encoder, tokenizer, pooling_layer=2, mention_layer=3)
 
 
 def test_dropout_rate(encoder, tokenizer):

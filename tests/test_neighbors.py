@@ -43,7 +43,7 @@ def test_ties_go_to_the_lower_index_in_any_number_of_processes(rows, data):
         patch.setattr(neighbors, "TILE", data.draw(st.integers(2, 12)))
         assert nearest_neighbors(rows, num_neighbors).tolist() == expected
         shares = [
-            neighbors._search_blocks(rows, num_neighbors, index, count, torch.device("cpu")) for index in range(count)
+            neighbors.search_blocks(rows, num_neighbors, index, count, torch.device("cpu")) for index in range(count)
         ]
     assert neighbors._merge((share.scores, share.indices) for share in shares).tolist() == expected
 

@@ -10,6 +10,8 @@ from transformers import AutoTokenizer, set_seed
 
 from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
 from modeling_siamure.clustering import assign, ward
+from modeling_siamure.consensus import consensus
+from modeling_siamure.evaluation import type_pairs
 from modeling_siamure.losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
 from modeling_siamure.neighbors import keep_mutual
 
@@ -169,14 +171,26 @@ def test_phases_and_refresh(runs):
     assert "used_clusters" not in health[0] and "used_clusters" in health[1]
 
 
-@pytest.mark.parametrize("start", ["ward", "kmeans"])
+@pytest.mark.parametrize("start", ["ward", "partition"])
 def test_head_starts_from_a_partition(encoder, rows, tmp_path, start):
     trainer = make_trainer(encoder, rows, tmp_path, warmup_epochs=0, cluster_head_init=start)
     trainer.begin_epoch(0)
     embeddings = trainer.embed(trainer.train_dataset)
-    clusters = ward(embeddings.relation, 3) if start == "ward" else trainer._kmeans(embeddings.relation)
+    clusters = ward(embeddings.relation, 3) if start == "ward" else trainer._partition(rows, embeddings.relation)
     nearest = assign(embeddings.relation, clusters.centroids)
     assert (embeddings.cluster_probabilities.argmax(1) == nearest).all()
+
+
+def test_what_heads_agree_on_is_stored_and_scored(encoder, rows, tmp_path):
+    seen = []
+    options = {"num_train_epochs": 1, "partition": "consensus"}
+    trainer = make_trainer(encoder, rows, tmp_path, lambda prediction: seen.append(prediction) or {}, **options)
+    trainer.train()
+    trainer.evaluate()
+    embeddings = trainer.embed(trainer.train_dataset).relation
+    found = consensus(embeddings, 3, type_pairs=type_pairs(rows), seed=trainer.args.seed)
+    np.testing.assert_allclose(trainer.model.cluster_centroids.numpy(), found.centroids, atol=1e-6)
+    assert (seen[0].predictions == found.labels).all()
 
 
 def test_head_starts_from_noise(encoder, rows, tmp_path):

@@ -1,0 +1,136 @@
+"""Clusters that neighbors agree on: cluster heads on frozen h, each trained by Eq. 7, and what they have in common.
+
+k-means cuts through groups of neighbors; a head that is trained to give neighbors the same cluster does not, but one
+head is a matter of luck. Several of them start from different partitions and vote.
+"""
+
+import numpy as np
+import torch
+from sklearn.cluster import AgglomerativeClustering
+from sklearn.preprocessing import normalize
+from torch import nn
+from tqdm.auto import tqdm
+
+from .clustering import Clusters, assign, centroids_of, check_size, initialize_cluster_head, kmeans, sample_rows, ward
+from .losses import semantic_clustering_loss
+from .neighbors import keep_mutual, neighbor_accuracy, search_blocks
+
+NUM_HEADS = 6
+NUM_NEIGHBORS = 20
+NUM_LEAVES = 200  # small clusters that a head's first partition is made of; at least four a cluster
+BATCH = 256
+STEPS = 240
+LEARNING_RATE = 1e-3
+DROPOUT = 0.1
+ENTROPY_WEIGHT = 1.0
+MIN_AGREEMENT = 0.7  # of neighbors on their cluster, where 0 is chance and 1 is all
+
+
+def consensus(
+    embeddings: np.ndarray,
+    num_clusters: int,
+    seed: int = 0,
+    type_pairs: np.ndarray | None = None,
+    show_progress: bool = False,
+) -> Clusters:
+    """Partitions h such that neighbors share a cluster.
+
+    Cluster heads are trained on h as it is, each from a start of its own, so that a row and its mutual nearest
+    neighbors agree and all clusters are used (Eq. 7). Average linkage on the share of heads that separate two rows
+    joins them. Each row then belongs to the nearest centroid of what was found, so that rows to come are sorted alike.
+
+    A corpus may have relations that are frequent and others that are rare, where neighbors do not agree on any clusters
+    of similar size. If that is so, and the rows have types, the clusters are parts of type pairs instead: average
+    linkage on h of small clusters within them, which cares little for size.
+
+    All this looks at a sample of 4096 rows; the others are assigned.
+
+    Args:
+        embeddings: h, `(rows, size)`.
+        num_clusters: C.
+        seed: Fixes sample, starts and batches.
+        type_pairs: Head and tail type of each row as one word, `(rows,)`; none where there are no types.
+        show_progress: Whether to show a progress bar.
+
+    Raises:
+        ValueError: There are fewer rows than clusters.
+
+    >>> rows = np.repeat([[1.0, 0.0], [0.0, 1.0]], 5, axis=0) + np.linspace(0, 0.1, 20).reshape(10, 2)
+    >>> consensus(rows, num_clusters=2).sizes
+    [5, 5]
+    """
+    check_size(embeddings, num_clusters)
+    chosen = sample_rows(len(embeddings), seed)
+    rows = normalize(np.asarray(embeddings[chosen], dtype=np.float32))
+    if num_clusters == 1 or len(rows) < 3:
+        return kmeans(embeddings, num_clusters, seed)
+    neighbors = keep_mutual(search_blocks(rows, min(NUM_NEIGHBORS, len(rows) - 1)).indices.numpy())
+    votes = [
+        _vote(rows, neighbors, num_clusters, NUM_HEADS * seed + head)
+        for head in tqdm(range(NUM_HEADS), desc="Cluster heads", disable=not show_progress)
+    ]
+    labels = _join(np.stack(votes, axis=1), num_clusters)
+    if type_pairs is not None and agreement(labels, neighbors) < MIN_AGREEMENT:
+        labels = _link_type_pairs(rows, type_pairs[chosen], num_clusters)
+    centroids = centroids_of(rows, labels)
+    return Clusters(assign(embeddings, centroids), centroids)
+
+
+def agreement(labels: np.ndarray, neighbors: np.ndarray) -> float:
+    """How often a row and its neighbors share a cluster, between 0 (by chance) and 1 (always).
+
+    >>> agreement(np.array([0, 0, 1, 1]), np.array([[1], [0], [3], [2]]))
+    1.0
+    """
+    by_chance = float(np.square(np.bincount(labels) / len(labels)).sum())
+    return (neighbor_accuracy(neighbors, labels) - by_chance) / (1 - by_chance) if by_chance < 1 else 0.0
+
+
+def _vote(rows: np.ndarray, neighbors: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
+    """The partition `(rows,)` of one head, after its training."""
+    rng = np.random.default_rng(seed)
+    head = nn.utils.skip_init(nn.Linear, rows.shape[1], num_clusters)
+    initialize_cluster_head(head, rows, ward(rows, num_clusters, seed, max(NUM_LEAVES, 4 * num_clusters)))
+    optimizer = torch.optim.Adam(head.parameters(), LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, STEPS)
+    inputs, batch = torch.from_numpy(rows), min(BATCH, len(rows))
+    for _ in range(STEPS):
+        anchors = rng.choice(len(rows), batch, replace=False)
+        drawn = neighbors[anchors, rng.integers(neighbors.shape[1], size=batch)]
+        stacked = inputs[np.concatenate([anchors, anchors, drawn])]
+        is_kept = torch.from_numpy(rng.random(stacked.shape, dtype=np.float32) >= DROPOUT)
+        logits = head(stacked * is_kept / (1 - DROPOUT)).unflatten(0, (3, batch))
+        loss = sum(semantic_clustering_loss(logits[:2], logits[2].unsqueeze(1), ENTROPY_WEIGHT))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    with torch.no_grad():
+        return head(inputs).argmax(dim=-1).numpy()
+
+
+def _join(votes: np.ndarray, num_clusters: int) -> np.ndarray:
+    """Average linkage on the share of votes `(rows, heads)` in which two rows differ."""
+    distances = np.zeros((len(votes), len(votes)), dtype=np.float32)
+    for vote in votes.T:
+        distances += vote[:, None] != vote
+    return _average_linkage(distances, num_clusters)
+
+
+def _link_type_pairs(rows: np.ndarray, type_pairs: np.ndarray, num_clusters: int) -> np.ndarray:
+    """Joins small clusters of rows, none of which has two type pairs, by the mean distance between their rows."""
+    small = np.full(len(rows), -1)
+    for pair in np.unique(type_pairs):
+        members = np.flatnonzero(type_pairs == pair)
+        number = max(1, min(len(members), round(4 * num_clusters * len(members) / len(rows))))
+        small[members] = small.max() + 1 + ward(rows[members], number).labels
+    centroids = centroids_of(rows, small)
+    # rows have length 1, so the mean of their cosines is the product of the means
+    distances = 1 - centroids @ centroids.T
+    np.fill_diagonal(distances, 0)
+    return _average_linkage(distances, num_clusters)[small]
+
+
+def _average_linkage(distances: np.ndarray, num_clusters: int) -> np.ndarray:
+    linkage = AgglomerativeClustering(num_clusters, metric="precomputed", linkage="average")
+    return linkage.fit_predict(distances)

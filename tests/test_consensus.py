@@ -1,0 +1,97 @@
+"""Clusters that neighbors agree on."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from modeling_siamure import clustering, consensus
+from modeling_siamure.clustering import assign
+from modeling_siamure.consensus import agreement
+from modeling_siamure.neighbors import keep_mutual, nearest_neighbors
+
+
+def blobs(sizes, noise, seed=0, size=16):
+    """Rows of unequal length around one axis a group, and the group of each."""
+    rng = np.random.default_rng(seed)
+    truth = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    rows = np.eye(size)[truth] + noise * rng.standard_normal((len(truth), size))
+    return (rows * rng.uniform(0.5, 5, size=(len(truth), 1))).astype(np.float32), truth
+
+
+def same(labels, truth):
+    return len(set(zip(labels.tolist(), truth.tolist(), strict=True))) == len(set(truth.tolist()))
+
+
+def test_groups_are_found():
+    rows, truth = blobs([60, 40, 30, 20], 0.15)
+    found = consensus.consensus(rows, 4)
+    assert same(found.labels, truth) and sorted(found.sizes) == [20, 30, 40, 60]
+    assert (assign(rows, found.centroids) == found.labels).all()
+    again = consensus.consensus(rows, 4)
+    np.testing.assert_array_equal(again.centroids, found.centroids)
+
+
+def test_a_head_makes_neighbors_agree():
+    rows, truth = blobs([80, 60, 40, 20], 0.4)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    neighbors = keep_mutual(nearest_neighbors(rows, 20).numpy())
+    start = clustering.ward(rows, 4, seed=0, num_leaves=200).labels
+    trained = consensus._vote(rows, neighbors, 4, seed=0)
+    assert agreement(trained, neighbors) > agreement(start, neighbors)
+    assert adjusted_rand_score(truth, trained) > adjusted_rand_score(truth, start)
+
+
+def test_votes_are_joined_as_by_hand():
+    # rows 0 and 1 never differ; row 2 differs from them in one of four votes, row 3 from all in three or four
+    votes = np.array([[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1], [1, 1, 1, 1]])
+    first, second, third, fourth = consensus._join(votes, 2)
+    assert first == second == third != fourth
+    first, second, third, fourth = consensus._join(votes, 3)
+    assert first == second and len({first, third, fourth}) == 3
+
+
+def test_agreement_by_hand():
+    labels, neighbors = np.array([0, 0, 0, 1]), np.array([[1], [2], [3], [0]])
+    by_chance = (9 + 1) / 16
+    assert agreement(labels, neighbors) == pytest.approx((2 / 4 - by_chance) / (1 - by_chance))
+    assert agreement(np.zeros(4, dtype=int), neighbors) == 0
+
+
+def test_clusters_are_parts_of_type_pairs_where_neighbors_do_not_agree():
+    rng = np.random.default_rng(0)
+    types = np.array(["A A"] * 120 + ["A B"] * 50 + ["B A"] * 30)
+    rows = rng.standard_normal((200, 32)).astype(np.float32)  # noise has no groups,
+    rows[:, :3] += 8 * (types[:, None] == ["A A", "A B", "B A"])  # but h knows the types
+    found = consensus.consensus(rows, 6, type_pairs=types)
+    pairs_of_cluster = [set(types[found.labels == label]) for label in range(6)]
+    assert all(len(pairs) == 1 for pairs in pairs_of_cluster) and set().union(*pairs_of_cluster) == set(types)
+
+
+def test_types_do_not_matter_where_neighbors_agree():
+    rows, truth = blobs([60, 40, 30, 20], 0.15)
+    types = np.random.default_rng(0).choice(["A A", "A B"], 150)
+    np.testing.assert_array_equal(
+        consensus.consensus(rows, 4, type_pairs=types).centroids, consensus.consensus(rows, 4).centroids
+    )
+    assert same(consensus.consensus(rows, 4, type_pairs=types).labels, truth)
+
+
+def test_many_rows_are_sampled(tmp_path, monkeypatch):
+    rows, truth = blobs([120, 80, 60, 40], 0.15)
+    monkeypatch.setattr(clustering, "SAMPLED_ROWS", 100)
+    np.save(tmp_path / "rows.npy", rows)
+    found = consensus.consensus(np.load(tmp_path / "rows.npy", mmap_mode="r"), 4)
+    assert same(found.labels, truth) and len(found.labels) == 300
+
+
+def test_smallest_corpora():
+    assert consensus.consensus(np.eye(3, dtype=np.float32), 1).sizes == [3]
+    assert consensus.consensus(np.eye(2, dtype=np.float32), 2).sizes == [1, 1]
+    assert sorted(consensus.consensus(np.eye(3, dtype=np.float32), 3).sizes) == [1, 1, 1]
+    with pytest.raises(ValueError, match="2 rows can't form 3 clusters"):
+        consensus.consensus(np.eye(2), 3)
+
+
+def test_equal_rows():
+    found = consensus.consensus(np.ones((30, 4), dtype=np.float32), 3)
+    assert len(found.labels) == 30 and len(found.centroids) == 3
