@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import datasets
+import numpy as np
 from huggingface_hub.errors import HTTPError
 from transformers.utils import logging as transformers_logging
 
@@ -78,13 +79,13 @@ def draw(experiment: Experiment, results: dict) -> None:
     from . import paper_figures as figures
 
     rows, names, folder = experiment.rows, experiment.corpus.relation_names, experiment.folder
-    relations, seed = experiment.rows.scored.with_format("numpy")["relation"], experiment.seeds[0]
+    relations, seed = np.array(rows.scored["relation"]), experiment.seeds[0]
     what = f"{results['corpus']} · {experiment.encoder_name} · {len(rows.scored):,} rows scored"
     counted = f"Relations of {results['corpus']} · {len(rows.scored):,} rows scored · seed {seed}"
     for name in ("figure3", "figure4", "figure5"):
         for ending in (".png", ".svg"):  # those of other settings
             (folder / (name + ending)).unlink(missing_ok=True)
-    figures.draw_distribution(folder / "figure2", counted, list(relations), names)
+    figures.draw_distribution(folder / "figure2", counted, relations.tolist(), names)
     if sweep := results["figure3"]:
         seeds = f"seed{'s' * (len(results['seeds']) > 1)} {', '.join(map(str, results['seeds']))}"
         accuracy = {
@@ -107,6 +108,7 @@ def quiet() -> None:
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     datasets.disable_progress_bars()
     transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()  # each cell loads the encoder, and would report its unused heads
     warnings.filterwarnings("ignore", message=".*pin_memory")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
