@@ -80,7 +80,8 @@ def draw(experiment: Experiment, results: dict) -> None:
 
     rows, names, folder = experiment.rows, experiment.corpus.relation_names, experiment.folder
     relations, seed = np.array(rows.scored["relation"]), experiment.seeds[0]
-    what = f"{results['corpus']} · {experiment.encoder_name} · {len(rows.scored):,} rows scored"
+    encoder = experiment.encoder_name.removeprefix("pip:").removesuffix("/model")
+    what = f"{results['corpus']} · {encoder} · {len(rows.scored):,} rows scored"
     counted = f"Relations of {results['corpus']} · {len(rows.scored):,} rows scored · seed {seed}"
     for name in ("figure3", "figure4", "figure5"):
         for ending in (".png", ".svg"):  # those of other settings

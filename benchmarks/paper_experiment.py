@@ -81,8 +81,9 @@ class Experiment:
 
     def _applicable(self, names: Iterable[str]) -> dict[str, Method]:
         methods = {name: METHODS[name] for name in METHODS if name in set(names)}
-        if "type_pairs" in methods and not self.rows.has_types:
-            del methods["type_pairs"]
+        if self.rows.has_types:
+            self.notes.append(f"The scored rows have {len(set(self.rows.type_pairs()))} type pairs.")
+        elif methods.pop("type_pairs", None):
             self.notes.append("There are no entity types, so there is no row of type pairs.")
         if "prompt" in methods and (reason := lacks_masked_words(encoder_path(self.encoder))):
             del methods["prompt"]

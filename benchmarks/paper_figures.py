@@ -15,7 +15,13 @@ from sklearn.preprocessing import normalize
 # Okabe and Ito (2008): told apart by colour-blind readers too.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 GREY = "#999999"
-STYLE = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "siamure"}
+STYLE = {
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "siamure",
+}
 NAMED_BARS = 40  # more names than that can't be read
 NAMED_CLASSES = 8
 SHOWN_POINTS = 400  # a relation; more hide each other
@@ -54,13 +60,15 @@ def draw_distribution(path: Path, title: str, relations: Sequence[str], names: M
     counts = Counter(relations).most_common()
     is_named = len(counts) <= NAMED_BARS
     figure, (axes,) = new_figure(title, max(6.0, min(11.0, 2 + 0.28 * len(counts))), 5.5 if is_named else 4)
-    axes.bar(range(len(counts)), [count for _, count in counts], color=BLUE, width=0.8)
+    ranks = range(1, len(counts) + 1)
+    axes.bar(ranks, [count for _, count in counts], color=BLUE, width=0.8)
     if is_named:
         labels = [plain(names.get(relation, relation)) for relation, _ in counts]
-        axes.set_xticks(range(len(counts)), labels, rotation=90, fontsize=9)
-    axes.set_xlabel("relation" if is_named else f"{len(counts)} relations, the most frequent first")
+        axes.set_xticks(ranks, labels, rotation=90, fontsize=9)
+    axes.set_xlabel("relation" if is_named else f"rank by frequency of {len(counts)} relations")
     axes.set_ylabel("rows")
-    axes.set_xlim(-0.7, len(counts) - 0.3)
+    axes.set_xlim(0.3, len(counts) + 0.7)
+    axes.yaxis.get_major_locator().set_params(integer=True)
     save(figure, path)
 
 
@@ -119,7 +127,7 @@ def draw_map(
         for name, color, shape in zip(rows, (BLUE, ORANGE, GREEN, VERMILION), "osv^", strict=False):
             its = places[start : start + len(rows[name])]
             start += len(its)
-            label = plain(names.get(name, name))
+            label = plain(names.get(name, name), 48)
             axis.scatter(*its.T, s=16, c=color, marker=shape, alpha=0.75, linewidths=0, label=label)
         axis.set(title=panel, xlabel="t-SNE 1", ylabel="t-SNE 2", xticks=[], yticks=[])
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
@@ -152,6 +160,6 @@ def draw_make_up(path: Path, title: str, labels: np.ndarray, relations: np.ndarr
         axis.margins(x=0.12)
         axis.xaxis.get_major_locator().set_params(integer=True)
         purity = 100 * counts[0][1] / sizes[place]
-        axis.set(title=f"{word} cluster: {sizes[place]:,} rows, {purity:.0f} % of one relation", xlabel="rows")
-        axis.title.set_fontsize(11)
+        axis.set_title(f"{word} cluster: {sizes[place]:,} rows, {purity:.0f} % of one relation", loc="right")
+        axis.set_xlabel("rows")
     save(figure, path)

@@ -162,7 +162,8 @@ def budgets_of(results: Mapping[str, Any]) -> str:
             )
     sentences = [f"“Ours, paper recipe” is {about['paper']}."] if "paper" in about else []
     if "default" in about:
-        sentences.append(f"All other trained rows are {about['default']} but for what their name says.")
+        others = "All other" if sentences else "The"
+        sentences.append(f"{others} trained rows are {about['default']} but for what their name says.")
     return " ".join(sentences)
 
 

@@ -20,6 +20,7 @@ from benchmarks.paper_report import COLUMNS, PUBLISHED, summarize
 from benchmarks.paper_rivals import info_nce_loss, lacks_masked_words, prompt_embeddings, prompt_ids
 
 from .conftest import TYPE_WORDS, WORDS, make_rows
+from .data_scripts.test_tacred import row as tacred_row
 
 SMALL = ["--dataset", "sample", "--max_train_samples", "36", "--max_eval_samples", "30", "--num_clusters", "4"]
 
@@ -194,6 +195,19 @@ def test_a_summary_of_several_corpora(finished, tmp_path):
     assert f"| ours, default recipe | {' / '.join(means)} | – |" in table
     assert "| published: SiamURE | – | 59.5 / 66.7 / 50.6 |" in table
     assert "| | sample (C = 4) | tacred (C = 4) |" in table
+
+
+def test_published_rows_stand_beside_tacred(speaker, tmp_path, monkeypatch):
+    rows = [tacred_row(f"t{number}", "per:age" if number % 3 else "per:title") for number in range(12)]
+    (tmp_path / "train.json").write_text(json.dumps(rows))
+    monkeypatch.setattr(paper, "draw", lambda *_: None)
+    arguments = ["--dataset", "tacred", "--data_dir", tmp_path, "--encoder", speaker, "--output_dir", tmp_path / "out"]
+    paper.main(list(map(str, [*arguments, "--seeds", 0, "--only", "table2", "--methods", "one_cluster", "type_pairs"])))
+    table = (tmp_path / "out" / "table2.md").read_text()
+    assert "| published: SiamURE | – | – | 59.5 | – | – | 66.7 | 50.6 |" in table
+    assert f"| everything in one cluster | {100 * (2 / 3 * 2 / 3 + 1 / 9):.1f} | 100.0 |" in table
+    assert "12 rows trained on, 12 scored, the same rows" in table and "10 clusters" in table
+    assert not (tmp_path / "out" / "table3.md").exists()
 
 
 def test_bad_input_is_one_line(encoder, tmp_path, capsys):
