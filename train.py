@@ -34,7 +34,8 @@ class ModelArguments:
     )
     pooling_layer: int | None = field(default=None, metadata={"help": "Encoder layer that is pooled; the last one."})
     mention_layer: int | None = field(
-        default=None, metadata={"help": "Encoder layer whose states stand for markers and mentions; the pooled one."}
+        default=None,
+        metadata={"help": "Encoder layer, from 1 or from the end as -1, that gives markers and mentions; the last."},
     )
     dropout: float | None = field(default=None, metadata={"help": "r, of all dropout layers; the encoder's own."})
     num_clusters: int = field(default=10, metadata={"help": "C: number of relations to look for."})

@@ -43,10 +43,13 @@ class ClusteringTrainer(Trainer):
 
     def _partition(self, dataset: Dataset, embeddings: np.ndarray) -> Clusters:
         """The clusters of a dataset; on the main process alone."""
-        args, number = self.args, self.model.config.num_labels
-        if args.partition == "kmeans":
-            return kmeans(embeddings, number, args.seed, args.kmeans_restarts)
-        return consensus(embeddings, number, args.seed, type_pairs(dataset), self._show_progress)
+        if self.args.partition == "kmeans":
+            return self._kmeans(embeddings)
+        number = self.model.config.num_labels
+        return consensus(embeddings, number, self.args.seed, type_pairs(dataset), self._show_progress)
+
+    def _kmeans(self, embeddings: np.ndarray) -> Clusters:
+        return kmeans(embeddings, self.model.config.num_labels, self.args.seed, self.args.kmeans_restarts)
 
     def fit_clusters(self) -> Clusters:
         """Stores centroids of the training set's clusters, their sizes and names in the model."""
@@ -66,7 +69,7 @@ class ClusteringTrainer(Trainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> dict[str, float]:
-        """Partitions a dataset by clustering its h and by the cluster head, and scores both where gold is known.
+        """Partitions a dataset by its h and by the cluster head, and scores both where gold is known.
 
         Args:
             eval_dataset: A tokenized dataset; the one of the constructor by default.
@@ -74,13 +77,16 @@ class ClusteringTrainer(Trainer):
             metric_key_prefix: Stands before each key; the head's keys have `head_` behind it.
 
         Returns:
-            The metrics of `compute_metrics`, and `diagnose` on this dataset.
+            The metrics of `compute_metrics`, and `diagnose` on this dataset. Where `partition` is not k-means, k-means
+            is scored too, with `kmeans_` before its keys.
         """
         dataset = self.eval_dataset if eval_dataset is None else eval_dataset
         embeddings = self.embed(dataset)
 
         def score() -> dict[str, float]:
             partitions = {"": self._partition(dataset, embeddings.relation).labels}
+            if self.args.partition != "kmeans":
+                partitions["kmeans_"] = self._kmeans(embeddings.relation).labels
             if self.args.clustering_loss == "semantic":
                 partitions["head_"] = embeddings.cluster_probabilities.argmax(axis=1)
             scores = diagnose(embeddings)

@@ -21,7 +21,7 @@ SCORES = {"B3 F1": "b3_f1", "V F1": "v_measure_f1", "ARI": "ari"}
 RECIPE = (
     *("learning_rate", "head_learning_rate", "num_train_epochs", "warmup_epochs", "per_device_train_batch_size"),
     *("optim", "lr_scheduler_type", "clustering_loss", "clustering_weight", "entropy_weight", "num_neighbors"),
-    *("mutual_neighbors", "neighbors_per_anchor", "cluster_head_init", "max_length", "bf16", "seed"),
+    *("mutual_neighbors", "neighbors_per_anchor", "cluster_head_init", "partition", "max_length", "bf16", "seed"),
 )
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&~$])")
 
@@ -42,12 +42,13 @@ def read_template(path: Path = TEMPLATE) -> str:
 
 def results_table(results: dict[str, float], num_clusters: int) -> str:
     """The scores of each partition as a Markdown table, in percent; empty without gold relations."""
-    rows = {
-        f"one cluster per type pair ({results.get('type_pair_n_clusters')})": "type_pair_",
-        f"untrained encoder, k-means ({num_clusters})": "untrained_",
-        f"trained, k-means ({num_clusters})": "eval_",
-        f"trained, cluster head ({num_clusters})": "eval_head_",
-    }
+    rows = {f"one cluster per type pair ({results.get('type_pair_n_clusters')})": "type_pair_"}
+    # Only a partition other than k-means has k-means beside it.
+    partitions = {"consensus": "", "k-means": "kmeans_"} if "eval_kmeans_ari" in results else {"k-means": ""}
+    for name, infix in partitions.items():
+        rows[f"untrained encoder, {name} ({num_clusters})"] = f"untrained_{infix}"
+    for name, infix in {**partitions, "cluster head": "head_"}.items():
+        rows[f"trained, {name} ({num_clusters})"] = f"eval_{infix}"
     lines = [f"| clusters of | {' | '.join(SCORES)} |", "|---|" + "---:|" * len(SCORES)]
     for name, prefix in rows.items():
         scores = [results.get(prefix + key) for key in SCORES.values()]

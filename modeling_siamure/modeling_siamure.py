@@ -123,7 +123,8 @@ class SiamUREModel(SiamUREPreTrainedModel):
         self._mention_states: torch.Tensor | None = None  # within a forward pass only
         if config.mention_layer is not None:
             # A hook of our own: the states that transformers records can't be compiled.
-            _layers(self.encoder)[config.mention_layer - 1].register_forward_hook(self._keep_mention_states)
+            index = config.mention_layer - (config.mention_layer > 0)
+            _layers(self.encoder)[index].register_forward_hook(self._keep_mention_states)
         size = config.relation_embedding_size
         projection_size = config.projection_size or size
         self.projector = SiamUREProjector(size, projection_size)

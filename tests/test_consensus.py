@@ -37,7 +37,8 @@ def test_a_head_makes_neighbors_agree():
     neighbors = keep_mutual(nearest_neighbors(rows, 20).numpy())
     start = clustering.ward(rows, 4, seed=0, num_leaves=200).labels
     trained = consensus._vote(rows, neighbors, 4, seed=0)
-    assert agreement(trained, neighbors) > agreement(start, neighbors)
+    one = np.zeros(len(rows))
+    assert agreement(trained, neighbors, one) > agreement(start, neighbors, one)
     assert adjusted_rand_score(truth, trained) > adjusted_rand_score(truth, start)
 
 
@@ -51,10 +52,13 @@ def test_votes_are_joined_as_by_hand():
 
 
 def test_agreement_by_hand():
-    labels, neighbors = np.array([0, 0, 0, 1]), np.array([[1], [2], [3], [0]])
+    labels, neighbors = np.array([0, 0, 0, 1]), np.array([[1], [2], [3], [0]])  # two of four share a cluster
     by_chance = (9 + 1) / 16
-    assert agreement(labels, neighbors) == pytest.approx((2 / 4 - by_chance) / (1 - by_chance))
-    assert agreement(np.zeros(4, dtype=int), neighbors) == 0
+    assert agreement(labels, neighbors, np.zeros(4)) == pytest.approx((2 / 4 - by_chance) / (1 - by_chance))
+    by_chance = (2 * 1 + 2 * 1 / 2) / 4  # rows 0 and 1 alike, rows 2 and 3 unlike
+    groups = np.array(["a", "a", "b", "b"])
+    assert agreement(labels, neighbors, groups) == pytest.approx((2 / 4 - by_chance) / (1 - by_chance))
+    assert agreement(np.array([0, 0, 1, 1]), neighbors, groups) == 0
 
 
 def test_clusters_are_parts_of_type_pairs_where_neighbors_do_not_agree():

@@ -48,7 +48,7 @@ def parts_by_hand(tokenizer, ids, states):
     return states[head[0]], states[tail[0]], mean(*head), mean(*tail), between
 
 
-@pytest.mark.parametrize("mention_layer", [None, 1])
+@pytest.mark.parametrize("mention_layer", [None, 1, -2])
 @pytest.mark.parametrize("pooling", ["marker", "mention", "marker_context", "mention_context"])
 def test_pooling_by_hand(encoder, tokenizer, pooling, mention_layer):
     model = pooled(encoder, tokenizer, pooling, mention_layer)
@@ -58,7 +58,9 @@ def test_pooling_by_hand(encoder, tokenizer, pooling, mention_layer):
     assert output.hidden_states is None and len(states) == 4
     for row, found in enumerate(output.relation_embedding):
         ids = batch.input_ids[row].tolist()
-        head_start, tail_start, head, tail, _ = parts_by_hand(tokenizer, ids, states[mention_layer or 3][row])
+        head_start, tail_start, head, tail, _ = parts_by_hand(
+            tokenizer, ids, states[{None: 3, 1: 1, -2: 2}[mention_layer]][row]
+        )
         *_, between = parts_by_hand(tokenizer, ids, output.last_hidden_state[row])
         expected = {
             "marker": [head_start, tail_start],
