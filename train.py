@@ -33,9 +33,8 @@ class ModelArguments:
         default="marker", metadata={"help": "What h is made of; auto: by whether the rows have entity types."}
     )
     pooling_layer: int | None = field(default=None, metadata={"help": "Encoder layer that is pooled; the last one."})
-    mention_layer: int | None = field(
-        default=None,
-        metadata={"help": "Encoder layer, from 1 or from the end as -1, that gives markers and mentions; the last."},
+    mention_depth: float | None = field(
+        default=None, metadata={"help": "Share of the layers below which markers and mentions are taken; 1 by default."}
     )
     dropout: float | None = field(default=None, metadata={"help": "r, of all dropout layers; the encoder's own."})
     num_clusters: int = field(default=10, metadata={"help": "C: number of relations to look for."})

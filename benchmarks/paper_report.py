@@ -49,7 +49,7 @@ PUBLISHED = {
     },
 }
 OPTIMIZERS = {"sgd": "SGD", "adamw": "AdamW"}
-HEAD = " (cluster head)"
+OTHERS = {"kmeans_": " (k-means)", "head_": " (cluster head)"}  # partitions besides the recipe's
 PUBLISHED_DROPOUT = {  # B3 F1 on development data
     "nyt_fb": {0.01: 41.3, 0.05: 42.1, 0.1: 44.3, 0.15: 44.1, 0.2: 43.8, 0.5: 41.5},
     "tacred": {0.01: 50.4, 0.05: 52.1, 0.1: 58.7, 0.15: 57.6, 0.2: 57.1, 0.5: 51.1},
@@ -62,9 +62,10 @@ def collect(experiment: Experiment) -> dict[str, Any]:
     for name, method in METHODS.items():
         if records := experiment.records(method) if name in experiment.methods else None:
             table2.append({"method": name, "title": method.title, **_line(experiment, method, records)})
-            if method.shows_head and "head_b3_f1" in records[0]["scores"]:
-                head = _line(experiment, method, records, "head_")
-                table2.append({"method": f"{name}_head", "title": method.title + HEAD, **head})
+            for prefix, what in OTHERS.items() if method.shows_others else ():
+                if f"{prefix}b3_f1" in records[0]["scores"]:
+                    line = _line(experiment, method, records, prefix)
+                    table2.append({"method": f"{name}_{prefix[:-1]}", "title": method.title + what, **line})
     published = PUBLISHED.get(experiment.corpus.name, {})
     for title, values in published.items():
         scores = {key: [value / 100] for key, value in zip(SCORES.values(), values, strict=True)}
@@ -208,7 +209,11 @@ def summarize(folders: list[Path]) -> str:
         except ValueError as error:
             raise ValueError(f"{path} is no result of this benchmark: {error}") from None
     tables = [{line["title"]: line["scores"] for line in results["table2"]} for results in found]
-    order = [title for method in METHODS.values() for title in (method.title, method.title + HEAD)]
+    order = [
+        title
+        for method in METHODS.values()
+        for title in (method.title, *(method.title + other for other in OTHERS.values()))
+    ]
     titles = [title for title in [*order, "published: SiamURE"] if any(title in table for table in tables)]
     columns = [f"{results['corpus']} (C = {results['num_clusters']})" for results in found]
     lines = [f"| | {' | '.join(columns)} |", "|---|" + "---:|" * len(found)]

@@ -21,9 +21,8 @@ class SiamUREConfig(PreTrainedConfig):
             (Eq. 3). `"mention"`: the mean state of each mention's tokens. `"marker_context"`, `"mention_context"`: the
             same and the mean state of the tokens between the mentions, each of the three L2-normalized. Start markers
             know the entity types, mentions the names.
-        mention_layer (`int`): The encoder layer, from 1, or from the end as -1, whose states stand for markers and
-            mentions; those between the mentions are always the last layer's. The last one too by default, as in the
-            paper.
+        mention_layer (`int`): The encoder layer, from 1, whose states stand for markers and mentions; those between the
+            mentions are always the last layer's. The last one too by default, as in the paper.
         projection_size (`int`): Width of the projector g; the width of h by default.
         predictor_size (`int`): Width of the predictor's hidden layer; a quarter of `projection_size` by default, as in
             SimSiam.
@@ -80,7 +79,7 @@ class SiamUREConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
         self.encoder_config._name_or_path = ""  # would leak a folder of the machine that trained the model
         num_layers = self.encoder_config.num_hidden_layers
-        if self.mention_layer is not None and not 1 <= abs(self.mention_layer) <= num_layers:
+        if self.mention_layer is not None and not 1 <= self.mention_layer <= num_layers:
             raise ValueError(f"mention_layer={self.mention_layer} is not one of the encoder's layers 1 to {num_layers}")
         self.entity_types = self.entity_types or []
 

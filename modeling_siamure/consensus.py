@@ -145,7 +145,7 @@ def _link_type_pairs(rows: np.ndarray, type_pairs: np.ndarray, num_clusters: int
     for pair in np.unique(type_pairs):
         members = np.flatnonzero(type_pairs == pair)
         number = max(1, min(len(members), round(4 * num_clusters * len(members) / len(rows))))
-        small[members] = small.max() + 1 + ward(rows[members], number).labels
+        small[members] = small.max() + 1 + (ward(rows[members], number).labels if number > 1 else 0)
     centroids = centroids_of(rows, small)
     # rows have length 1, so the mean of their cosines is the product of the means
     distances = 1 - centroids @ centroids.T

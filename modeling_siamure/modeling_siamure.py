@@ -123,8 +123,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
         self._mention_states: torch.Tensor | None = None  # within a forward pass only
         if config.mention_layer is not None:
             # A hook of our own: the states that transformers records can't be compiled.
-            index = config.mention_layer - (config.mention_layer > 0)
-            _layers(self.encoder)[index].register_forward_hook(self._keep_mention_states)
+            _layers(self.encoder)[config.mention_layer - 1].register_forward_hook(self._keep_mention_states)
         size = config.relation_embedding_size
         projection_size = config.projection_size or size
         self.projector = SiamUREProjector(size, projection_size)
@@ -141,6 +140,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
         tokenizer: PreTrainedTokenizerBase,
         entity_types: list[str] | None = None,
         pooling_layer: int | None = None,
+        mention_depth: float | None = None,
         dropout: float | None = None,
         **config_kwargs,
     ) -> "SiamUREModel":
@@ -152,11 +152,13 @@ class SiamUREModel(SiamUREPreTrainedModel):
             entity_types: Types that get markers of their own, initialized from the words of their names.
             pooling_layer: The encoder layer, from 1, whose states are pooled; later layers are left out. The last by
                 default.
+            mention_depth: `mention_layer` of [`SiamUREConfig`] as a share of the encoder's layers, above 0 and up to 1.
             dropout: r, for all dropout layers of the encoder (0.1 in the paper); the encoder's own by default.
             config_kwargs: Fields of [`SiamUREConfig`], such as `pooling` and `num_labels`.
 
         Raises:
-            ValueError: `pooling_layer` is not one of the encoder's, or weights are missing from the checkpoint.
+            ValueError: `pooling_layer` or `mention_depth` is not within the encoder, or weights are missing from the
+                checkpoint.
         """
         encoder_config = AutoConfig.from_pretrained(encoder_name_or_path)
         if pooling_layer is not None:
@@ -166,6 +168,10 @@ class SiamUREModel(SiamUREPreTrainedModel):
             encoder_config.num_hidden_layers = pooling_layer
             if getattr(encoder_config, "layer_types", None):
                 encoder_config.layer_types = encoder_config.layer_types[:pooling_layer]
+        if mention_depth is not None:
+            if not 0 < mention_depth <= 1:
+                raise ValueError(f"mention_depth={mention_depth}: it must be above 0 and not above 1")
+            config_kwargs["mention_layer"] = max(1, round(mention_depth * encoder_config.num_hidden_layers))
         if dropout is not None:
             for name, value in encoder_config.to_dict().items():
                 if "dropout" in name and "classifier" not in name and isinstance(value, int | float):

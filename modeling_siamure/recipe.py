@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 DEFAULT_RECIPE = Path(__file__).with_name("default.yaml")
-MODEL_KEYS = ("pooling", "pooling_layer", "mention_layer", "dropout", "projection_size", "predictor_size")
+MODEL_KEYS = ("pooling", "pooling_layer", "mention_depth", "dropout", "projection_size", "predictor_size")
 OTHER_KEYS = ("model_name_or_path", "num_clusters", *MODEL_KEYS)  # all others are arguments of the training
 
 

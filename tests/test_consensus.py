@@ -63,9 +63,9 @@ def test_agreement_by_hand():
 
 def test_clusters_are_parts_of_type_pairs_where_neighbors_do_not_agree():
     rng = np.random.default_rng(0)
-    types = np.array(["A A"] * 120 + ["A B"] * 50 + ["B A"] * 30)
+    types = np.array(["A A"] * 120 + ["A B"] * 50 + ["B A"] * 29 + ["B B"])
     rows = rng.standard_normal((200, 32)).astype(np.float32)  # noise has no groups,
-    rows[:, :3] += 8 * (types[:, None] == ["A A", "A B", "B A"])  # but h knows the types
+    rows[:, :4] += 8 * (types[:, None] == ["A A", "A B", "B A", "B B"])  # but h knows the types
     found = consensus.consensus(rows, 6, type_pairs=types)
     pairs_of_cluster = [set(types[found.labels == label]) for label in range(6)]
     assert all(len(pairs) == 1 for pairs in pairs_of_cluster) and set().union(*pairs_of_cluster) == set(types)
