@@ -79,9 +79,13 @@ class StopCallback(TrainerCallback):
     """Ends a run that gets SIGINT (Ctrl-C) or SIGTERM after its current step, with a checkpoint.
 
     All processes stop at the same step. The exit status is 128 + the signal's number: 130 or 143.
+
+    Args:
+        how_to_go_on: What the person who stopped it is told.
     """
 
-    def __init__(self):
+    def __init__(self, how_to_go_on: str):
+        self.how_to_go_on = how_to_go_on
         self.received = 0  # by this process
         self.agreed = 0  # what all processes know of
         self.previous = {}
@@ -111,7 +115,7 @@ class StopCallback(TrainerCallback):
             if state.is_world_process_zero:
                 folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
                 name = signal.Signals(self.agreed).name
-                print(f"{name}: saved {folder}; go on with --resume_from_checkpoint true", file=sys.stderr)
+                print(f"{name}: saved {folder}; {self.how_to_go_on}", file=sys.stderr)
             sys.exit(128 + self.agreed)
 
     def on_train_end(self, args, state, control, **kwargs):
@@ -135,13 +139,15 @@ class ResumableTrainer(Trainer):
     that is whole; where there is none yet, the run begins anew. Signals are those of [`StopCallback`].
     """
 
+    how_to_go_on = "go on with --resume_from_checkpoint true"
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.loss_parts: dict[str, list[torch.Tensor]] = {}  # of each step that was not logged yet
         self._progress_file: Path | None = None
         self._is_saving = False
         self.add_callback(ProgressCallback(self))
-        self.add_callback(StopCallback())
+        self.add_callback(StopCallback(self.how_to_go_on))
 
     def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs):
         """Trains; see [`~transformers.Trainer.train`].

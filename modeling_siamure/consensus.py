@@ -67,14 +67,14 @@ def consensus(
         return kmeans(embeddings, num_clusters, seed)
     neighbors = keep_mutual(search_blocks(rows, min(NUM_NEIGHBORS, len(rows) - 1)).indices.numpy())
     if type_pairs is not None:
-        start = ward(rows, num_clusters, seed, _num_leaves(num_clusters)).labels
+        start = ward(rows, num_clusters, seed, start_leaves(num_clusters)).labels
         if agreement(start, neighbors, type_pairs[chosen]) < MIN_AGREEMENT:
-            return _complete(embeddings, rows, _link_type_pairs(rows, type_pairs[chosen], num_clusters))
+            return complete(embeddings, rows, link_type_pairs(rows, type_pairs[chosen], num_clusters))
     votes = [
         _vote(rows, neighbors, num_clusters, NUM_HEADS * seed + head)
         for head in tqdm(range(NUM_HEADS), desc="Cluster heads", disable=not show_progress)
     ]
-    return _complete(embeddings, rows, _join(np.stack(votes, axis=1), num_clusters))
+    return complete(embeddings, rows, _join(np.stack(votes, axis=1), num_clusters))
 
 
 def agreement(labels: np.ndarray, neighbors: np.ndarray, groups: np.ndarray) -> float:
@@ -98,13 +98,13 @@ def agreement(labels: np.ndarray, neighbors: np.ndarray, groups: np.ndarray) -> 
     return (neighbor_accuracy(neighbors, labels) - by_chance) / (1 - by_chance) if by_chance < 1 else 0.0
 
 
-def _complete(embeddings: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Clusters:
+def complete(embeddings: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Clusters:
     """The clusters of all rows, from those of the sampled ones."""
     centroids = centroids_of(rows, labels)
     return Clusters(assign(embeddings, centroids), centroids)
 
 
-def _num_leaves(num_clusters: int) -> int:
+def start_leaves(num_clusters: int) -> int:
     return max(NUM_LEAVES, 4 * num_clusters)
 
 
@@ -112,7 +112,7 @@ def _vote(rows: np.ndarray, neighbors: np.ndarray, num_clusters: int, seed: int)
     """The partition `(rows,)` of one head, after its training."""
     rng = np.random.default_rng(seed)
     head = nn.utils.skip_init(nn.Linear, rows.shape[1], num_clusters)
-    initialize_cluster_head(head, rows, ward(rows, num_clusters, seed, _num_leaves(num_clusters)))
+    initialize_cluster_head(head, rows, ward(rows, num_clusters, seed, start_leaves(num_clusters)))
     optimizer = torch.optim.Adam(head.parameters(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, STEPS)
     inputs, batch = torch.from_numpy(rows), min(BATCH, len(rows))
@@ -139,7 +139,7 @@ def _join(votes: np.ndarray, num_clusters: int) -> np.ndarray:
     return _average_linkage(distances, num_clusters)
 
 
-def _link_type_pairs(rows: np.ndarray, type_pairs: np.ndarray, num_clusters: int) -> np.ndarray:
+def link_type_pairs(rows: np.ndarray, type_pairs: np.ndarray, num_clusters: int) -> np.ndarray:
     """Joins small clusters of rows, none of which has two type pairs, by the mean distance between their rows."""
     small = np.full(len(rows), -1)
     for pair in np.unique(type_pairs):

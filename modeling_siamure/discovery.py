@@ -37,6 +37,8 @@ COMPARED_ROWS = 10_000
 class DiscoveryTrainer(SiamURETrainer):
     """Leaves the clusters to the discovery, which chooses their number after the training."""
 
+    how_to_go_on = "the same command goes on"
+
     def fit_clusters(self):
         pass
 

@@ -1,5 +1,9 @@
 """From rows to named clusters, in Python."""
 
+import os
+import signal
+from pathlib import Path
+
 import numpy as np
 import pytest
 from datasets import Dataset
@@ -18,6 +22,7 @@ def recipe(encoder, tmp_path_factory):
     path.write_text(
         f"model_name_or_path: {encoder}\npooling: auto\npooling_layer: 2\nlearning_rate: 1.0e-3\nuse_cpu: true\n"
         'bf16: false\nnum_train_epochs: 1\nwarmup_epochs: 0\nnum_neighbors: 5\nsave_strategy: "no"\n'
+        "partition: consensus\n"
         "per_device_train_batch_size: 16\nper_device_eval_batch_size: 16\n"
     )
     return str(path)
@@ -90,6 +95,23 @@ def test_training(recipe, rows, tmp_path):
     np.testing.assert_array_equal(again.embeddings_, trained.embeddings_)
 
 
+def test_a_training_that_is_stopped_goes_on(recipe, rows, tmp_path, monkeypatch, capsys):
+    steps, compute_loss = [], discovery.DiscoveryTrainer.compute_loss
+
+    def stopped(self, *args, **options):
+        steps.append(self.state.global_step)
+        if len(steps) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return compute_loss(self, *args, **options)
+
+    monkeypatch.setattr(discovery.DiscoveryTrainer, "compute_loss", stopped)
+    with pytest.raises(SystemExit) as stop:
+        RelationDiscovery(3, train=True, recipe=recipe, work_dir=str(tmp_path)).fit(rows)
+    assert stop.value.code == 130 and "the same command goes on" in capsys.readouterr().err
+    trained = RelationDiscovery(3, train=True, recipe=recipe, work_dir=str(tmp_path)).fit(rows)
+    assert steps == [0, 1, 2, 3] and len(trained.labels_) == 60
+
+
 def test_an_interrupted_run_goes_on(recipe, rows, found, tmp_path, monkeypatch):
     batches, forward = [], SiamUREModel.forward
 
@@ -102,7 +124,7 @@ def test_an_interrupted_run_goes_on(recipe, rows, found, tmp_path, monkeypatch):
 
     monkeypatch.setattr(SiamUREModel, "forward", counted)
     with monkeypatch.context() as patch:
-        patch.setattr(discovery, "kmeans", interrupted)
+        patch.setattr(discovery, "consensus", interrupted)
         with pytest.raises(KeyboardInterrupt):
             RelationDiscovery(4, recipe=recipe, work_dir=str(tmp_path)).fit(rows)
     assert batches == [16, 16, 16, 12]
@@ -123,9 +145,14 @@ def test_rows_that_cannot_be_used_are_skipped(recipe, rows):
     assert np.isnan(found.assignment_.scores[20:]).all() and len(found.embeddings_) == 20
 
 
-def test_large_sets_are_clustered_batch_by_batch(recipe, rows, monkeypatch):
+@pytest.mark.parametrize("partition", ["kmeans", "consensus"])
+def test_large_sets(recipe, rows, monkeypatch, tmp_path, partition):
+    """More rows than k-means takes at once, or than stand for all in a consensus."""
     monkeypatch.setattr(clustering, "FULL_ROWS", 30)
-    found = RelationDiscovery(3, recipe=recipe).fit(rows)
+    monkeypatch.setattr(clustering, "SAMPLED_ROWS", 30)
+    text = Path(recipe).read_text().replace("consensus", partition)
+    (tmp_path / "recipe.yaml").write_text(text)
+    found = RelationDiscovery(3, recipe=str(tmp_path / "recipe.yaml")).fit(rows)
     assert sum(found.model_.config.cluster_sizes) == 60 and (found.labels_ > -2).all()
 
 
