@@ -1,8 +1,8 @@
 """Names of clusters against the names of relations, on FewRel val_wiki with its 16 relations.
 
-    python -m benchmarks.names --data_root DATA --model DIR [--rows 4000] [--seed 0]
+    python -m benchmarks.names --data_root DATA [--model DIR] [--rows 4000] [--seed 0]
 
-DIR is a model that `python -m benchmarks.fewrel` trained. For each cluster: the relation that most of its rows have,
+Without a model, the default recipe's encoder as it is. For each cluster: the relation that most of its rows have,
 and whether one of the ten trigger words is a word of that relation's name or description in pid2name.json (or begins
 like one), function words aside. Synonyms are for the reader to judge: the table shows all words.
 """
@@ -25,7 +25,7 @@ from .runs import write
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data_root", type=Path, required=True)
-    parser.add_argument("--model", required=True)
+    parser.add_argument("--model")
     parser.add_argument("--rows", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work_dir", help="Where embeddings are kept; those there are reused.")
@@ -52,7 +52,11 @@ def main():
     lines.append(
         f"\nA word of the relation's name or description is among the trigger words of {matched} of 16 clusters."
     )
-    write("names", {"rows": args.rows, "seed": args.seed, "clusters": results}, "\n".join(lines))
+    write(
+        "names",
+        {"rows": args.rows, "seed": args.seed, "is_trained": args.model is not None, "clusters": results},
+        "\n".join(lines),
+    )
 
 
 if __name__ == "__main__":

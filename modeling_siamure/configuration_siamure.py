@@ -26,7 +26,7 @@ class SiamUREConfig(PreTrainedConfig):
         projection_size (`int`): Width of the projector g; the width of h by default.
         predictor_size (`int`): Width of the predictor's hidden layer; a quarter of `projection_size` by default, as in
             SimSiam.
-        cluster_sizes (`list[int]`): How many training instances each k-means cluster of h holds; set when clusters are
+        cluster_sizes (`list[int]`): How many training instances each cluster of h holds; set when clusters are
             stored in the model.
         max_distances (`list[float]`): The largest distance from each centroid at which a row still belongs to it; none
             by default. Both thresholds are for `siamure assign`.

@@ -117,6 +117,7 @@ def write_model_card(
     on_hub = bool(encoder) and not os.path.exists(encoder) and ":" not in encoder
     settings = [("encoder", Path(encoder).name if os.path.exists(encoder) else encoder)] if encoder else []
     settings += [("encoder layers", config.encoder_config.num_hidden_layers), ("pooling", config.pooling)]
+    settings += [("mention layer", config.mention_layer or "the last")]
     settings += [(name, getattr(args, name)) for name in RECIPE] if is_trained else [("training", "none on these data")]
     scores = {name: round(results[f"eval_{key}"], 4) for name, key in SCORES.items() if f"eval_{key}" in results}
     data_name = dataset or "your rows"
@@ -157,7 +158,7 @@ def write_model_card(
     if scores:
         entries = [
             EvalResultEntry(
-                dataset_id=data_name, task_id=SCORES[name], value=score, notes=f"{name} of k-means clusters"
+                dataset_id=data_name, task_id=SCORES[name], value=score, notes=f"{name}, partition: {args.partition}"
             )
             for name, score in scores.items()
         ]

@@ -129,7 +129,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
         self.projector = SiamUREProjector(size, projection_size)
         self.predictor = SiamUREPredictor(projection_size, config.predictor_size or projection_size // 4)
         self.cluster_head = nn.Linear(size, config.num_labels)
-        # k-means on L2-normalized h: the partition that id2label names. The head's partition is another one.
+        # Means of L2-normalized h: the partition that id2label names. The head's partition is another one.
         self.register_buffer("cluster_centroids", torch.zeros(config.num_labels, size, dtype=torch.float32))
         self.post_init()
 
