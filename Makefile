@@ -28,7 +28,6 @@ lint: .venv/installed  ## ruff: style and format
 bench: .venv/installed  ## what the README's figures come from
 	$(BIN)/pip install --quiet --constraint constraints.txt ".[bench]"
 	$(BIN)/python -m benchmarks.demo --work_dir build/benchmarks
-	$(BIN)/python -m benchmarks.head_init --work_dir build/benchmarks
 	$(BIN)/python -m benchmarks.metric
 
 .PHONY: help demo test test-all browser lint bench

@@ -7,7 +7,6 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,32 +18,29 @@ from threadpoolctl import threadpool_limits
 
 from modeling_siamure.model_card import SCORES
 from modeling_siamure.training_args import has_native_bfloat16
-from train import build_trainer, parse_arguments
 
 REPOSITORY = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 
 
-def train(work_dir: Path, recipe: str, seed: int, **overrides) -> dict[str, float]:
+def train(work_dir: Path, recipe: str, seed: int) -> dict[str, float]:
     """Trains with a recipe in a process of its own, on one thread, and returns its `all_results.json`.
 
     A run that has finished in `work_dir` already is not repeated.
     """
-    output = work_dir / ",".join([recipe, f"seed={seed}", *(f"{k}={Path(str(v)).name}" for k, v in overrides.items())])
+    output = work_dir / f"{recipe},seed={seed}"
     results = output / "all_results.json"
     if not results.exists():
-        options = [text for key, value in overrides.items() for text in (f"--{key}", str(value))]
         command = [sys.executable, "train.py", f"recipes/{recipe}.yaml", "--output_dir", str(output)]
-        command += ["--seed", str(seed), *options, "--disable_tqdm", "true"]
+        command += ["--seed", str(seed), "--disable_tqdm", "true"]
         subprocess.run(command, cwd=REPOSITORY, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     return json.loads(results.read_text())
 
 
-def train_all(work_dir: Path, recipe: str, seeds: list[int], variants: list[dict]) -> list[list[dict[str, float]]]:
-    """Trains each variant (overrides of the recipe) with each seed: as many runs side by side as there are cores."""
+def train_all(work_dir: Path, recipe: str, seeds: list[int]) -> list[dict[str, float]]:
+    """Trains with each seed: as many runs side by side as there are cores."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        runs = [[pool.submit(train, work_dir, recipe, seed, **variant) for seed in seeds] for variant in variants]
-        return [[run.result() for run in seeded] for seeded in runs]
+        return list(pool.map(lambda seed: train(work_dir, recipe, seed), seeds))
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
@@ -52,15 +48,6 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--work_dir", type=Path, required=True, help="Where the runs are kept; those there are reused.")
     return parser
-
-
-def untrained(recipe: str, seed: int, **overrides) -> dict[str, float]:
-    """Scores of a recipe's encoder before any training, under the keys of `all_results.json`."""
-    with tempfile.TemporaryDirectory() as folder:
-        options = [text for key, value in overrides.items() for text in (f"--{key}", str(value))]
-        recipe_path = str(REPOSITORY / "recipes" / f"{recipe}.yaml")
-        arguments = parse_arguments([recipe_path, "--output_dir", folder, "--seed", str(seed), *options])
-        return build_trainer(*arguments).evaluate(metric_key_prefix="untrained")
 
 
 def machine() -> dict[str, str | int | bool]:
@@ -82,7 +69,7 @@ def summarize(rows: dict[str, tuple[str, list[dict[str, float]]]]) -> str:
     lines = [f"| | {' | '.join(SCORES)} |", "|---|" + "---:|" * len(SCORES)]
     for name, (prefix, results) in rows.items():
         columns = [[100 * result[prefix + key] for result in results] for key in SCORES.values()]
-        cells = [f"{mean(column):.1f} ± {stdev(column):.1f}" for column in columns]
+        cells = [f"{mean(column):.1f}" + (f" ± {stdev(column):.1f}" if len(column) > 1 else "") for column in columns]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
