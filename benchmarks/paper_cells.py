@@ -75,9 +75,10 @@ class CellStore:
         record = {"hash": settings_hash(settings), "settings": settings, **result}
         write_atomically(self._path(cell, ".json"), json.dumps(record, indent=2) + "\n")
 
-    def array(self, cell: Cell, name: str) -> np.ndarray:
-        """One of the arrays of a finished cell: `labels` `(rows,)` or `h` `(rows, size)`."""
-        return np.load(self._path(cell, f".{name}.npy"))
+    def array(self, cell: Cell, name: str) -> np.ndarray | None:
+        """One of the arrays of a finished cell: `labels` `(rows,)` or `h` `(rows, size)`; `None` if it is gone."""
+        path = self._path(cell, f".{name}.npy")
+        return np.load(path) if path.exists() else None
 
     def _path(self, cell: Cell, ending: str) -> Path:
         return self.folder / (cell.name + ending)

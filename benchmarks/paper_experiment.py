@@ -124,7 +124,7 @@ class Experiment:
         return found if all(found) else None
 
     def array(self, method: str, name: str) -> np.ndarray | None:
-        """An array of the first seed's cell of a method, if that is finished."""
+        """An array of the first seed's cell of a method, if that is finished and its arrays are kept."""
         cell = self.cell(METHODS[method], self.seeds[0])
         return self.store.array(cell, name) if self.record(cell) else None
 

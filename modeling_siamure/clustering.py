@@ -87,7 +87,9 @@ def ward(embeddings: np.ndarray, num_clusters: int, seed: int = 0, num_leaves: i
     leaves, leaf_of_row = rows, np.arange(len(rows))
     if len(rows) > num_leaves:
         fitted = KMeans(num_leaves, n_init=1, random_state=seed).fit(rows)
-        leaves, leaf_of_row = fitted.cluster_centers_, fitted.labels_
+        used, leaf_of_used = np.unique(fitted.labels_, return_inverse=True)
+        if len(used) >= num_clusters:  # else most rows are equal
+            leaves, leaf_of_row = fitted.cluster_centers_[used], leaf_of_used
     labels = AgglomerativeClustering(num_clusters).fit_predict(leaves)[leaf_of_row]
     centroids = centroids_of(rows, labels)
     return Clusters(labels if len(rows) == len(embeddings) else assign(embeddings, centroids), centroids)

@@ -96,6 +96,11 @@ def test_smallest_corpora():
         consensus.consensus(np.eye(2), 3)
 
 
-def test_equal_rows():
-    found = consensus.consensus(np.ones((30, 4), dtype=np.float32), 3)
-    assert len(found.labels) == 30 and len(found.centroids) == 3
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+@pytest.mark.parametrize("different", [1, 5, 40])
+def test_equal_rows(different):
+    rows = np.random.default_rng(0).standard_normal((different, 8)).astype(np.float32)
+    rows = np.tile(rows, (300 // different, 1))
+    found = consensus.consensus(rows, 6)
+    assert len(found.labels) == len(rows) and found.centroids.shape == (6, 8) and np.isfinite(found.centroids).all()
+    assert all(len(set(found.labels[row::different])) == 1 for row in range(different))
