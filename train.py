@@ -34,7 +34,7 @@ class ModelArguments:
     )
     pooling_layer: int | None = field(default=None, metadata={"help": "Encoder layer that is pooled; the last one."})
     mention_depth: float | None = field(
-        default=None, metadata={"help": "Share of the layers below which markers and mentions are taken; 1 by default."}
+        default=None, metadata={"help": "Share of the layers below which mentions are taken; 1 by default."}
     )
     dropout: float | None = field(default=None, metadata={"help": "r, of all dropout layers; the encoder's own."})
     num_clusters: int = field(default=10, metadata={"help": "C: number of relations to look for."})

@@ -234,7 +234,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
         self._mention_states = output[0] if isinstance(output, tuple) else output
 
     def _pool(self, input_ids: torch.LongTensor, states: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
-        """h from the states of markers and mentions, and the last ones, both `(batch_size, sequence_length, size)`."""
+        """h from the states of the mentions' layer and of the last one, both `(batch_size, sequence_length, size)`."""
         is_role = marker_roles(input_ids, self.config.first_marker_id, self.config.num_markers)
         if not torch.compiler.is_compiling():
             check_marked(is_role)
@@ -243,7 +243,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
             # states.shape: len would fix the batch size of an export
             rows = torch.arange(states.shape[0], device=states.device).unsqueeze(1)
             first = is_role[:, [HEAD_START, TAIL_START]].int().argmax(dim=-1)  # where each start marker stands first
-            parts.append(states[rows, first])
+            parts.append(last[rows, first])
         inside = relation_spans(is_role).to(states.dtype)
         # Touching or nested mentions have no tokens between them: that part stays zero.
         lengths = inside.sum(dim=-1, keepdim=True).clamp(min=1)

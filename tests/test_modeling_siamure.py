@@ -58,8 +58,8 @@ def test_pooling_by_hand(encoder, tokenizer, pooling, mention_layer):
     assert output.hidden_states is None and len(states) == 4
     for row, found in enumerate(output.relation_embedding):
         ids = batch.input_ids[row].tolist()
-        head_start, tail_start, head, tail, _ = parts_by_hand(tokenizer, ids, states[mention_layer or 3][row])
-        *_, between = parts_by_hand(tokenizer, ids, output.last_hidden_state[row])
+        *_, head, tail, _ = parts_by_hand(tokenizer, ids, states[mention_layer or 3][row])
+        head_start, tail_start, *_, between = parts_by_hand(tokenizer, ids, output.last_hidden_state[row])
         expected = {
             "marker": [head_start, tail_start],
             "mention": [head, tail],
@@ -141,7 +141,7 @@ def test_activation_checkpointing_keeps_the_gradients(model, batch):
     torch.testing.assert_close(*gradients)
 
 
-@pytest.mark.parametrize(("pooling", "mention_layer"), [("marker", None), ("marker_context", 1)])
+@pytest.mark.parametrize(("pooling", "mention_layer"), [("marker_context", None), ("mention_context", 1)])
 def test_compiles_into_one_graph(encoder, tokenizer, pooling, mention_layer):
     model = pooled(encoder, tokenizer, pooling, mention_layer)
     batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
