@@ -21,8 +21,8 @@ class SiamUREConfig(PreTrainedConfig):
             (Eq. 3). `"mention"`: the mean state of each mention's tokens. `"marker_context"`, `"mention_context"`: the
             same and the mean state of the tokens between the mentions, each of the three L2-normalized. Start markers
             know the entity types, mentions the names.
-        mention_layer (`int`): The encoder layer, from 1, whose states stand for the mentions where they are pooled; those
-            of markers and between the mentions are always the last layer's. The last one too by default.
+        mention_layer (`int`): The encoder layer, from 1, whose states stand for the mentions where they are pooled;
+            those of markers and between the mentions are always the last layer's. The last one too by default.
         projection_size (`int`): Width of the projector g; the width of h by default.
         predictor_size (`int`): Width of the predictor's hidden layer; a quarter of `projection_size` by default, as in
             SimSiam.

@@ -41,8 +41,8 @@ def consensus(
 
     A corpus may have few relations that are frequent and many that are rare. Clusters of similar size then cut through
     the frequent ones, and neighbors agree on them hardly better than any two rows of the same types do. Where that is
-    so, the clusters are unions of small clusters that lie within type pairs, by average linkage, which cares little for
-    size.
+    so, and there are not fewer clusters than type pairs, the clusters are unions of small clusters that lie within type
+    pairs, by average linkage, which cares little for size.
 
     All this looks at a sample of 4096 rows; the others are assigned.
 
@@ -66,7 +66,7 @@ def consensus(
     if num_clusters == 1 or len(rows) < 3:
         return kmeans(embeddings, num_clusters, seed)
     neighbors = keep_mutual(search_blocks(rows, min(NUM_NEIGHBORS, len(rows) - 1)).indices.numpy())
-    if type_pairs is not None:
+    if type_pairs is not None and num_clusters >= len(np.unique(type_pairs[chosen])):
         start = ward(rows, num_clusters, seed, start_leaves(num_clusters)).labels
         if agreement(start, neighbors, type_pairs[chosen]) < MIN_AGREEMENT:
             return complete(embeddings, rows, link_type_pairs(rows, type_pairs[chosen], num_clusters))

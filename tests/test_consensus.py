@@ -71,6 +71,14 @@ def test_clusters_are_parts_of_type_pairs_where_neighbors_do_not_agree():
     assert all(len(pairs) == 1 for pairs in pairs_of_cluster) and set().union(*pairs_of_cluster) == set(types)
 
 
+def test_fewer_clusters_than_type_pairs_are_no_parts_of_them():
+    rng = np.random.default_rng(0)
+    rows, types = rng.standard_normal((100, 8)).astype(np.float32), rng.choice(["A A", "A B", "B A"], 100)
+    np.testing.assert_array_equal(
+        consensus.consensus(rows, 2, type_pairs=types).centroids, consensus.consensus(rows, 2).centroids
+    )
+
+
 def test_types_do_not_matter_where_neighbors_agree():
     rows, truth = blobs([60, 40, 30, 20], 0.15)
     types = np.random.default_rng(0).choice(["A A", "A B"], 150)
