@@ -13,7 +13,7 @@ from modeling_siamure.output import write_atomically
 
 from .paper_experiment import Experiment
 from .paper_methods import METHODS, Method, recipe_of
-from .runs import machine
+from .runs import machine, shown
 
 COLUMNS = {
     **{"B3 P": "b3_precision", "B3 R": "b3_recall", "B3 F1": "b3_f1"},
@@ -105,18 +105,6 @@ def _line(experiment: Experiment, method: Method, records: list[dict[str, Any]],
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Tables
-
-
-def shown(values: list[float] | None) -> str:
-    """Mean and deviation over seeds, in percent.
-
-    >>> shown([0.5, 0.6]), shown([0.5]), shown(None)
-    ('55.0 ± 7.1', '50.0', '–')
-    """
-    if not values:
-        return "–"
-    percent = [100 * value for value in values]
-    return f"{mean(percent):.1f}" + (f" ± {stdev(percent):.1f}" if len(percent) > 1 else "")
 
 
 def to_markdown(first: str, lines: Mapping[str, dict[str, list[float]]], caption: str) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.preprocessing import normalize
 
-from modeling_siamure.clustering import Clusters, assign, centroids_of, kmeans, ward
-from modeling_siamure.consensus import NUM_LEAVES, NUM_NEIGHBORS, agreement, consensus, link_type_pairs
+from modeling_siamure.clustering import kmeans, ward
+from modeling_siamure.consensus import NUM_NEIGHBORS, agreement, complete, consensus, link_type_pairs, start_leaves
 from modeling_siamure.evaluation import type_pairs
 from modeling_siamure.neighbors import keep_mutual, nearest_neighbors
 
@@ -24,22 +24,17 @@ ROWS = 2000
 NUM_CLUSTERS = {"sample": [19], "fewrel": [16], "redocred": [23, 40, 87]}  # type pairs, between, and relations
 
 
-def parts_of_type_pairs(embeddings: np.ndarray, number: int, pairs: np.ndarray) -> Clusters:
-    """As the consensus has them where it decides for them."""
-    rows = normalize(embeddings)
-    centroids = centroids_of(rows, link_type_pairs(rows, pairs, number))
-    return Clusters(assign(rows, centroids), centroids)
-
-
 def partitions(embeddings: np.ndarray, number: int, seed: int, pairs: np.ndarray | None) -> dict[str, Callable]:
+    """What makes each partition of h `(rows, size)` into so many clusters, by its name in the table."""
+    rows = normalize(embeddings)
     found = {
         "k-means": lambda: kmeans(embeddings, number, seed),
         "Ward": lambda: ward(embeddings, number, seed),
-        "Ward on small clusters": lambda: ward(embeddings, number, seed, NUM_LEAVES),
+        "Ward on small clusters": lambda: ward(embeddings, number, seed, start_leaves(number)),
         "consensus of heads": lambda: consensus(embeddings, number, seed),
     }
     if pairs is not None:
-        found["parts of type pairs"] = lambda: parts_of_type_pairs(embeddings, number, pairs)
+        found["parts of type pairs"] = lambda: complete(embeddings, rows, link_type_pairs(rows, pairs, number))
     return found
 
 
@@ -58,7 +53,7 @@ def main():
             neighbors = keep_mutual(nearest_neighbors(embeddings, NUM_NEIGHBORS).numpy())
             pairs, gold = type_pairs(rows), np.array(rows["relation"])
             for number in numbers:
-                start = ward(embeddings, number, seed, NUM_LEAVES).labels
+                start = ward(embeddings, number, seed, start_leaves(number)).labels
                 groups = np.zeros(len(rows)) if pairs is None else pairs
                 agreements.setdefault(f"{name}, {number}", []).append(agreement(start, neighbors, groups))
                 if pairs is not None:

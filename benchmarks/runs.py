@@ -60,6 +60,18 @@ def machine() -> dict[str, str | int | bool]:
     }
 
 
+def shown(values: list[float] | None) -> str:
+    """Mean and deviation over seeds of scores between 0 and 1, in percent; a dash where there are none.
+
+    >>> shown([0.5, 0.6]), shown([0.5]), shown(None)
+    ('55.0 ± 7.1', '50.0', '–')
+    """
+    if not values:
+        return "–"
+    percent = [100 * value for value in values]
+    return f"{mean(percent):.1f}" + (f" ± {stdev(percent):.1f}" if len(percent) > 1 else "")
+
+
 def summarize(rows: dict[str, tuple[str, list[dict[str, float]]]]) -> str:
     """A Markdown table in percent: mean and deviation over seeds of each row's scores.
 
@@ -68,8 +80,7 @@ def summarize(rows: dict[str, tuple[str, list[dict[str, float]]]]) -> str:
     """
     lines = [f"| | {' | '.join(SCORES)} |", "|---|" + "---:|" * len(SCORES)]
     for name, (prefix, results) in rows.items():
-        columns = [[100 * result[prefix + key] for result in results] for key in SCORES.values()]
-        cells = [f"{mean(column):.1f}" + (f" ± {stdev(column):.1f}" if len(column) > 1 else "") for column in columns]
+        cells = [shown([result[prefix + key] for result in results]) for key in SCORES.values()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

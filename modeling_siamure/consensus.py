@@ -99,12 +99,20 @@ def agreement(labels: np.ndarray, neighbors: np.ndarray, groups: np.ndarray) -> 
 
 
 def complete(embeddings: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> Clusters:
-    """The clusters of all rows, from those of the sampled ones."""
+    """The clusters of all rows of h `(n, size)`, from those `(rows,)` of the sampled and L2-normalized ones.
+
+    Each row belongs to the nearest of their centroids.
+    """
     centroids = centroids_of(rows, labels)
     return Clusters(assign(embeddings, centroids), centroids)
 
 
 def start_leaves(num_clusters: int) -> int:
+    """Of how many small clusters the first partition of a head is made.
+
+    >>> start_leaves(16), start_leaves(87)
+    (200, 348)
+    """
     return max(NUM_LEAVES, 4 * num_clusters)
 
 
@@ -140,14 +148,23 @@ def _join(votes: np.ndarray, num_clusters: int) -> np.ndarray:
 
 
 def link_type_pairs(rows: np.ndarray, type_pairs: np.ndarray, num_clusters: int) -> np.ndarray:
-    """Joins small clusters of rows, none of which has two type pairs, by the mean distance between their rows."""
+    """Joins small clusters of rows, none of which has two type pairs, by the mean distance between their rows.
+
+    Args:
+        rows: L2-normalized h, `(rows, size)`.
+        type_pairs: Head and tail type of each, `(rows,)`.
+        num_clusters: C.
+
+    Returns:
+        Their clusters, `(rows,)`.
+    """
     small = np.full(len(rows), -1)
     for pair in np.unique(type_pairs):
         members = np.flatnonzero(type_pairs == pair)
         number = max(1, min(len(members), round(4 * num_clusters * len(members) / len(rows))))
         small[members] = small.max() + 1 + (ward(rows[members], number).labels if number > 1 else 0)
     centroids = centroids_of(rows, small)
-    # rows have length 1, so the mean of their cosines is the product of the means
+    # Rows have length 1: the mean cosine between two clusters is the product of their centroids.
     distances = 1 - centroids @ centroids.T
     np.fill_diagonal(distances, 0)
     return _average_linkage(distances, num_clusters)[small]
