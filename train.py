@@ -131,8 +131,6 @@ def build_trainer(model_args: ModelArguments, data_args: DataArguments, args: Si
         return metric.compute(predictions=prediction.predictions, references=prediction.label_ids)
 
     entity_types = find_entity_types(train["text"])
-    if model_args.pooling == "auto":  # markers know types, mentions know names
-        model_args.pooling = "marker_context" if entity_types else "mention_context"
     encoder = encoder_path(model_args.model_name_or_path)
     tokenizer = AutoTokenizer.from_pretrained(encoder, model_max_length=args.max_length)
     options = {name: getattr(model_args, name) for name in MODEL_KEYS}

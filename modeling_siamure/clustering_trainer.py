@@ -8,11 +8,11 @@ from datasets import Dataset
 from transformers import EvalPrediction, Trainer
 
 from .clustering import Clusters, kmeans
-from .consensus import consensus
 from .distributed import on_main
 from .evaluation import DIAGNOSED_ROWS, Embeddings, diagnose, embed, gold_labels, type_pairs
 from .model_card import write_model_card
 from .naming import DescribedCluster, describe_clusters
+from .partition import partition
 from .training_args import SiamURETrainingArguments
 
 
@@ -43,10 +43,8 @@ class ClusteringTrainer(Trainer):
 
     def _partition(self, dataset: Dataset, embeddings: np.ndarray) -> Clusters:
         """The clusters of a dataset; on the main process alone."""
-        if self.args.partition == "kmeans":
-            return self._kmeans(embeddings)
         number = self.model.config.num_labels
-        return consensus(embeddings, number, self.args.seed, type_pairs(dataset), self._show_progress)
+        return partition(embeddings, number, self.args, type_pairs(dataset), self._show_progress)
 
     def _kmeans(self, embeddings: np.ndarray) -> Clusters:
         return kmeans(embeddings, self.model.config.num_labels, self.args.seed, self.args.kmeans_restarts)

@@ -17,8 +17,7 @@ from torch import nn
 from transformers import AutoConfig, AutoTokenizer, set_seed
 
 from .assignment import SKIPPED, Assignment, Rejection, assign_rows, fit_rejection
-from .clustering import Clusters, initialize_cluster_head, kmeans
-from .consensus import consensus
+from .clustering import Clusters, initialize_cluster_head
 from .data_collator import tokenize_dataset
 from .distributed import on_main
 from .evaluation import embed, type_pairs
@@ -27,6 +26,7 @@ from .markers import find_entity_types
 from .modeling_siamure import SiamUREModel
 from .naming import describe_clusters
 from .num_clusters import SAMPLED_ROWS, NumClusters, estimate_num_clusters
+from .partition import partition
 from .recipe import DEFAULT_RECIPE, MODEL_KEYS, OTHER_KEYS, encoder_path, read_recipe
 from .trainer import SiamURETrainer
 from .training_args import SiamURETrainingArguments
@@ -141,8 +141,6 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         encoder = encoder_path(recipe["model_name_or_path"])
         types = find_entity_types(text for text in dataset["text"] if text)
         options = {key: recipe[key] for key in MODEL_KEYS if key in recipe}
-        if options.get("pooling") == "auto":  # markers know types, mentions know names
-            options["pooling"] = "marker_context" if types else "mention_context"
         self.tokenizer_ = AutoTokenizer.from_pretrained(encoder, model_max_length=self._arguments("").max_length)
         self.model_ = SiamUREModel.from_encoder(encoder, self.tokenizer_, types, **options)
 
@@ -208,10 +206,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         if number > 1 and (different := len(np.unique(few, axis=0))) < number:
             problem = f"{different} different rows can't form {number} clusters"
             raise ValueError(f"{problem}; ask for fewer, or give more rows")
-        if self._arguments("").partition == "consensus":
-            fitted = consensus(embeddings, number, self.seed, type_pairs(rows), self.show_progress)
-        else:
-            fitted = kmeans(embeddings, number, self.seed, num_restarts=10 if len(embeddings) <= COMPARED_ROWS else 3)
+        fitted = partition(embeddings, number, self._arguments(""), type_pairs(rows), self.show_progress)
         return fitted.centroids[np.argsort(-np.array(fitted.sizes), kind="stable")]
 
     def _store(self, clusters: Clusters, rejection: Rejection | None):

@@ -154,7 +154,8 @@ class SiamUREModel(SiamUREPreTrainedModel):
                 default.
             mention_depth: `mention_layer` of [`SiamUREConfig`] as a share of the encoder's layers, above 0 and up to 1.
             dropout: r, for all dropout layers of the encoder (0.1 in the paper); the encoder's own by default.
-            config_kwargs: Fields of [`SiamUREConfig`], such as `pooling` and `num_labels`.
+            config_kwargs: Fields of [`SiamUREConfig`], such as `num_labels` and `pooling`. The latter may be `"auto"`:
+                `marker_context` where there are entity types, which start markers know, else `mention_context`.
 
         Raises:
             ValueError: `pooling_layer` or `mention_depth` is not within the encoder, or weights are missing from the
@@ -177,6 +178,8 @@ class SiamUREModel(SiamUREPreTrainedModel):
                 if "dropout" in name and "classifier" not in name and isinstance(value, int | float):
                     setattr(encoder_config, name, dropout)
         first_marker_id, types = extend_tokenizer(tokenizer, entity_types or [])
+        if config_kwargs.get("pooling") == "auto":
+            config_kwargs["pooling"] = "marker_context" if types else "mention_context"
         config = SiamUREConfig(
             encoder_config=encoder_config, entity_types=types, first_marker_id=first_marker_id, **config_kwargs
         )

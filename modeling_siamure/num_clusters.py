@@ -3,18 +3,22 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from sklearn.metrics import adjusted_rand_score, completeness_score, silhouette_score
+from sklearn.metrics import adjusted_rand_score, completeness_score, pairwise_distances_argmin, silhouette_score
 from sklearn.preprocessing import normalize
 from tqdm.auto import tqdm
 
+from .clustering import centroids_of
+
 SAMPLED_ROWS = 3000
 DIMENSIONS = 64
-NUM_RESAMPLES = 4
+NUM_RESAMPLES = 8
+NUM_LEAVES = 400  # small clusters that a tree joins
 ROWS_PER_CLUSTER = 10  # in the sample: of fewer, no stability can be told
 MAX_CLUSTERS = 160
-NUM_TRIALS = 14
+NUM_TRIALS = 24
 CLEAR_EXCESS = 0.2  # below it, rows fall into clusters no more than structureless ones would
 SAME_AS_TYPES = 0.99
 
@@ -65,8 +69,9 @@ def estimate_num_clusters(
 ) -> NumClusters:
     """Estimates the number of clusters of h, without labels.
 
-    For numbers C that grow by a constant factor, k-means on halves of a sample partitions all of the sample; the
-    partitions agree the more, the more real the clusters are (stability, Lange et al. 2004). Few clusters agree by
+    For numbers C that grow by a constant factor, Ward's tree of half of a sample, cut into C, partitions all of the
+    sample; the partitions agree the more, the more real the clusters are (stability, Lange et al. 2004). The tree joins
+    small k-means clusters, as the start of the consensus does; one a half serves all numbers. Few clusters agree by
     themselves, so that of structureless rows with the same variances is subtracted, as the gap statistic does
     (Tibshirani et al. 2001). Local maxima of this excess are candidates, and **the candidate with the largest excess is
     chosen**. Candidates whose clusters the entity types alone decide on come last: they tell nothing new. Where no
@@ -91,13 +96,13 @@ def estimate_num_clusters(
     reference = rng.normal(0, rows.std(axis=0), rows.shape)
     largest = min(MAX_CLUSTERS, len(rows) // ROWS_PER_CLUSTER)
     numbers = sorted({round(number) for number in np.geomspace(2, largest, NUM_TRIALS)})
+    with tqdm(total=2 * NUM_RESAMPLES, desc="Trying numbers of clusters", disable=not show_progress) as bar:
+        stability, by_chance = (_stability(part, numbers, seed, bar) for part in (rows, reference))
     trials = []
-    for number in tqdm(numbers, desc="Trying numbers of clusters", unit="number", disable=not show_progress):
-        labels = KMeans(number, n_init=2, random_state=seed).fit(rows).labels_
+    for number, labels, *agreement in zip(numbers, _cut(rows, rows, numbers, seed), stability, by_chance, strict=True):
         silhouette = float(silhouette_score(rows, labels)) if len(set(labels)) > 1 else 0.0
-        stability, by_chance = (_stability(part, number, seed) for part in (rows, reference))
         types = 0.0 if type_pairs is None else float(completeness_score(type_pairs[drawn], labels))
-        trials.append(Trial(number, stability, by_chance, silhouette, types))
+        trials.append(Trial(number, *agreement, silhouette, types))
     excess = [-np.inf, *(trial.excess for trial in trials), -np.inf]
     for i, trial in enumerate(trials):
         is_candidate = trial.excess > CLEAR_EXCESS and excess[i] < excess[i + 1] >= excess[i + 2]
@@ -105,10 +110,25 @@ def estimate_num_clusters(
     return NumClusters(next(iter(NumClusters(1, trials).candidates), 1), trials)
 
 
-def _stability(rows: np.ndarray, num_clusters: int, seed: int) -> float:
+def _stability(rows: np.ndarray, numbers: list[int], seed: int, bar: tqdm) -> list[float]:
+    """How well the partitions that halves of the rows lead to agree, for each number of clusters."""
     partitions = []
     for resample in range(NUM_RESAMPLES):
         half = np.random.default_rng([seed, resample]).permutation(len(rows))[: len(rows) // 2]
-        partitions.append(KMeans(num_clusters, n_init=2, random_state=seed + resample).fit(rows[half]).predict(rows))
+        partitions.append(_cut(rows[half], rows, numbers, seed + resample))
+        bar.update()
     pairs = [(one, other) for i, one in enumerate(partitions) for other in partitions[:i]]
-    return float(np.mean([adjusted_rand_score(one, other) for one, other in pairs]))
+    agreement = [[adjusted_rand_score(*cut) for cut in zip(one, other, strict=True)] for one, other in pairs]
+    return np.mean(agreement, axis=0).tolist()
+
+
+def _cut(fitted: np.ndarray, rows: np.ndarray, numbers: list[int], seed: int) -> list[np.ndarray]:
+    """The clusters of rows, for each number of them, by Ward's tree of other rows."""
+    small = KMeans(min(NUM_LEAVES, len(fitted) // 2), n_init=1, random_state=seed).fit(fitted)
+    tree = linkage(small.cluster_centers_, "ward")
+    partitions = []
+    for number in numbers:
+        labels = fcluster(tree, number, "maxclust")[small.labels_]
+        labels = np.unique(labels, return_inverse=True)[1]  # where rows are equal, small clusters may be empty
+        partitions.append(pairwise_distances_argmin(rows, centroids_of(fitted, labels)))
+    return partitions
