@@ -29,16 +29,21 @@ CHUNK = 65536
 
 @functools.cache
 def real(size: int) -> np.ndarray:
-    """h of the embedded corpus, `(rows, size)`: 768 by marker pooling, or less of it; 1152 by mention_context."""
+    """h of the embedded corpus, `(rows, size)`: 768 by marker pooling, or less of it; 1152 by mention_context.
+
+    More than that is filled with zeros: distances stay, and a search takes as long as with any other numbers.
+    """
     torch.manual_seed(0)
     corpus = load_relation_dataset("sample")["train"]
     tokenizer = AutoTokenizer.from_pretrained(encoder_path(ENCODER))
-    pooling = "mention_context" if size == 1152 else "marker"
+    pooling = "mention_context" if size >= 1152 else "marker"
     types = find_entity_types(corpus["text"])
     model = SiamUREModel.from_encoder(encoder_path(ENCODER), tokenizer, types, pooling=pooling)
     accelerator = Accelerator(cpu=True)
     found = embed(model, tokenize_dataset(corpus, tokenizer), tokenizer, accelerator, relation_only=True).relation
-    return found if size == found.shape[1] else PCA(size, random_state=0).fit_transform(found)
+    if size >= found.shape[1]:
+        return np.pad(found, ((0, 0), (0, size - found.shape[1])))
+    return PCA(size, random_state=0).fit_transform(found)
 
 
 def jittered(rows: int, size: int, path: Path, seed: int = 0) -> np.ndarray:

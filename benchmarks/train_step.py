@@ -10,6 +10,7 @@ time, of what a square matrix product reaches in the same run.
 """
 
 import argparse
+import copy
 import tempfile
 import time
 from collections.abc import Iterator
@@ -84,6 +85,7 @@ class OurLoop:
 
     def __init__(self, trainer: SiamURETrainer, neighbors: np.ndarray):
         self.trainer, self.neighbors = trainer, neighbors
+        self.model = trainer.accelerator.prepare_model(trainer.model)  # compiled, where the arguments say so
         self.optimizer = trainer.create_optimizer()
         trainer.current_gradient_accumulation_steps = 1  # what train() would set
         self.batches: Iterator[dict[str, torch.Tensor]] = iter(())
@@ -98,7 +100,7 @@ class OurLoop:
     def step(self, phase: str) -> int:
         batch = next(self.batches)
         self.optimizer.zero_grad()
-        self.trainer.training_step(self.trainer.model, batch)
+        self.trainer.training_step(self.model, batch)
         self.optimizer.step()
         self.tokens += int(batch["attention_mask"].sum())
         return self.trainer._count_anchors(batch)
@@ -114,28 +116,52 @@ def matmul_flops(dtype: torch.dtype) -> float:
     return best
 
 
-def build(encoder: str, folder: str, args: argparse.Namespace) -> tuple[PlainLoop, OurLoop]:
-    tokenizer = AutoTokenizer.from_pretrained(encoder_path(ENCODER))
+def build_ours(encoder: str, folder: str, batch_size: int, num_batches: int, **arguments) -> OurLoop:
+    """Our side, with so many batches an epoch.
+
+    Args:
+        encoder: `"minilm"`, or `"bert-base"`: one of that shape with random weights.
+        folder: For that encoder, and the trainer's files.
+        batch_size, num_batches: Of an epoch.
+        arguments: Of the training.
+    """
     path = encoder_path(ENCODER)
+    tokenizer = AutoTokenizer.from_pretrained(path)
     if encoder == "bert-base":
         path = folder
         torch.manual_seed(0)
         BertModel(BertConfig(vocab_size=len(tokenizer))).save_pretrained(path)
-    texts = sentences(max(256, 50 * args.batch_size))
-    neighbors = np.random.default_rng(0).integers(len(texts), size=(len(texts), 20))
+    rows = Dataset.from_dict({"text": sentences(batch_size * num_batches)})
     torch.manual_seed(0)
-    ours, plain = (SiamUREModel.from_encoder(path, tokenizer, [], pooling="marker", dropout=0.1) for _ in range(2))
-    plain.load_state_dict(ours.state_dict())
+    model = SiamUREModel.from_encoder(path, tokenizer, [], pooling="marker", dropout=0.1)
     arguments = SiamURETrainingArguments(
         folder,
-        per_device_train_batch_size=args.batch_size,
+        per_device_train_batch_size=batch_size,
         learning_rate=2e-5,
         disable_tqdm=True,
         dataloader_pin_memory=False,
+        **arguments,
     )
-    rows = Dataset.from_dict({"text": texts})
-    trainer = SiamURETrainer(ours, arguments, train_dataset=rows, processing_class=tokenizer)
-    return PlainLoop(plain, tokenizer, texts, neighbors, args.batch_size), OurLoop(trainer, neighbors)
+    trainer = SiamURETrainer(model, arguments, train_dataset=rows, processing_class=tokenizer)
+    return OurLoop(trainer, np.random.default_rng(0).integers(len(rows), size=(len(rows), 20)))
+
+
+def build_plain(ours: OurLoop) -> PlainLoop:
+    """The other side, from the same start."""
+    trainer = ours.trainer
+    texts = list(trainer.train_dataset["text"])
+    model = copy.deepcopy(trainer.model)
+    return PlainLoop(model, trainer.processing_class, texts, ours.neighbors, trainer.args.per_device_train_batch_size)
+
+
+def model_flops(ours: OurLoop, phase: str, instances: int) -> float:
+    """What the encoder needs for the tokens of the steps so far, forward and twice that backward."""
+    encoder = ours.trainer.model.encoder
+    layers = sum(parameter.numel() for parameter in encoder.encoder.parameters())
+    # Of the attention: two products of (tokens, tokens, size); its tokens are a row's, here the mean.
+    length = ours.tokens / (instances * (3 if phase == "joint" else 2))
+    forward = 2 * layers + 4 * length * encoder.config.hidden_size * encoder.config.num_hidden_layers
+    return 3 * forward * ours.tokens
 
 
 def check(plain: PlainLoop, ours: OurLoop):
@@ -158,10 +184,9 @@ def check(plain: PlainLoop, ours: OurLoop):
 def measure(encoder: str, args: argparse.Namespace) -> dict[str, dict]:
     results = {}
     with tempfile.TemporaryDirectory() as folder:
-        plain, ours = build(encoder, folder, args)
+        ours = build_ours(encoder, folder, args.batch_size, max(50, 256 // args.batch_size))
+        plain = build_plain(ours)
         check(plain, ours)
-        config = ours.trainer.model.encoder.config
-        layers = sum(parameter.numel() for parameter in ours.trainer.model.encoder.encoder.parameters())
         for phase in PHASES:
             sides: dict[str, list[dict[str, float]]] = {"plain": [], "siamure": []}
             for _ in range(args.repeats):
@@ -174,10 +199,7 @@ def measure(encoder: str, args: argparse.Namespace) -> dict[str, dict]:
                         {"instances/s": instances / wall, "instances/processor s": instances / processor}
                     )
                 peak = matmul_flops(torch.bfloat16 if ours.trainer.args.bf16 else torch.float32)
-                # Of the attention: two products of (tokens, tokens, size); its tokens are a row's, here the mean.
-                length = ours.tokens / (instances * (3 if phase == "joint" else 2))
-                forward = 2 * layers + 4 * length * config.hidden_size * config.num_hidden_layers
-                sides["siamure"][-1]["of the peak"] = 3 * forward * ours.tokens / processor / peak
+                sides["siamure"][-1]["of the peak"] = model_flops(ours, phase, instances) / processor / peak
                 print(encoder, phase, {name: figures[-1] for name, figures in sides.items()}, flush=True)
             results[phase] = sides
     return results
