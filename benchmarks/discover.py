@@ -89,7 +89,7 @@ def main():
             (folder / "report.html").write_text(page, encoding="utf-8")
 
         steps = {
-            "number of clusters, k-means, naming, rejection, tree": lambda: discovery.fit(dataset),
+            "number of clusters, consensus, naming, rejection, tree": lambda: discovery.fit(dataset),
             "assignments.parquet": lambda: write_assignments(folder / "assignments.parquet", dataset, discovery),
             "clusters.csv": lambda: write_clusters(folder / "clusters.csv", discovery),
             "report.html": report,

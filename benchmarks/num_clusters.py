@@ -3,7 +3,7 @@
     python -m benchmarks.num_clusters --data_root DATA --work_dir DIR [--rows 2500] [--seeds 0 1 2]
 
 DATA holds the folders fewrel, redocred and fire. h is that of the default recipe's encoder before any training; the
-seed draws the rows that the estimate looks at and starts k-means.
+seed draws the rows that the estimate looks at, and their halves.
 """
 
 import argparse

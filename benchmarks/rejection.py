@@ -19,15 +19,18 @@ from datasets import concatenate_datasets
 from sklearn.metrics import roc_auc_score
 
 from modeling_siamure.assignment import Rejection, assign_rows, fit_rejection
-from modeling_siamure.clustering import kmeans
+from modeling_siamure.consensus import consensus
+from modeling_siamure.evaluation import type_pairs
 from modeling_siamure.model_card import SCORES
 
 from .corpora import draw, load, negatives, untrained_embeddings
 from .runs import REPOSITORY, write
 
 
-def measure(embeddings: np.ndarray, gold: np.ndarray, number: int, seed: int, metric) -> dict[str, float]:
-    clusters, has_none = kmeans(embeddings, number, seed, num_restarts=2), gold == "no relation"
+def measure(
+    embeddings: np.ndarray, gold: np.ndarray, pairs: np.ndarray, number: int, seed: int, metric
+) -> dict[str, float]:
+    clusters, has_none = consensus(embeddings, number, seed, pairs), gold == "no relation"
     found = assign_rows(embeddings, clusters.centroids)
     rejection = fit_rejection(embeddings, found, number, seed)
     rejected = rejection.label(found) < 0
@@ -60,7 +63,8 @@ def main():
     embeddings = untrained_embeddings(rows, args.work_dir / f"redocred-negatives-{args.rows}.npy")
     gold, metric = np.array(rows["relation"]), evaluate.load(str(REPOSITORY / "metrics" / "b_cubed"))
     results = {
-        number: [measure(embeddings, gold, number, seed, metric) for seed in args.seeds] for number in args.num_clusters
+        number: [measure(embeddings, gold, type_pairs(rows), number, seed, metric) for seed in args.seeds]
+        for number in args.num_clusters
     }
     lines = [
         f"| percent | {' | '.join(f'{number} clusters' for number in results)} |",

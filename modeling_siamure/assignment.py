@@ -9,7 +9,8 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import confusion_matrix
 from sklearn.preprocessing import normalize
 
-from .clustering import assign, kmeans
+from .clustering import assign, ward
+from .consensus import start_leaves
 
 BLOCK = 16384
 UNASSIGNED, SKIPPED = -1, -2
@@ -87,9 +88,10 @@ def fit_rejection(embeddings: np.ndarray, assignment: Assignment, num_clusters: 
 
     **Far**: farther from the centroid than the upper fence of its cluster's distances, which is the third quartile and
     1.5 times the distance between the quartiles (Tukey 1977). **Between two**: of so small a margin that clusters of
-    resampled rows more often than not put such rows elsewhere. To that end, k-means on halves of a sample partitions
-    all of it; its clusters are matched with those that were found, and how often they agree is fitted as a growing
-    function of the margin. The threshold is where that function reaches one half.
+    resampled rows more often than not put such rows elsewhere. To that end, Ward's method on halves of a sample, as a
+    head of the consensus starts, partitions all of it; its clusters are matched with those that were found, and how
+    often they agree is fitted as a growing function of the margin. The threshold is where that function reaches one
+    half.
 
     Args:
         embeddings: h, `(rows, size)`; 5,000 of the rows are drawn by seed.
@@ -109,7 +111,7 @@ def fit_rejection(embeddings: np.ndarray, assignment: Assignment, num_clusters: 
     agreement = np.zeros(len(rows))
     for resample in range(NUM_RESAMPLES):
         half = np.random.default_rng([seed, resample]).permutation(len(rows))[: max(len(rows) // 2, num_clusters)]
-        centroids = kmeans(rows[half], num_clusters, seed=seed + resample, num_restarts=2).centroids
+        centroids = ward(rows[half], num_clusters, seed + resample, start_leaves(num_clusters)).centroids
         again = assign(rows, centroids)
         # The matching of clusters under which most rows agree.
         _, match = linear_sum_assignment(-confusion_matrix(again, found, labels=range(num_clusters)))

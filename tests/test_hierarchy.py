@@ -55,7 +55,7 @@ def test_one_cluster_is_a_tree():
 def test_residence_in_a_city_a_state_and_a_country_are_siblings():
     """The paper's own example, on the embedded corpus before any training.
 
-    The clusters are the gold relations: whether k-means finds these three at all is another question, which
+    The clusters are the gold relations: whether a partition finds these three at all is another question, which
     `benchmarks/hierarchy.py` asks with several seeds and numbers of clusters.
     """
     rows = load_relation_dataset("sample")["validation"]

@@ -69,6 +69,11 @@ def test_pooling_by_hand(encoder, tokenizer, pooling, mention_layer):
         torch.testing.assert_close(found, torch.cat(expected), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("types", "pooling"), [(["PERSON"], "marker_context"), ([], "mention_context")])
+def test_auto_pooling_asks_for_types(encoder, tokenizer, types, pooling):
+    assert SiamUREModel.from_encoder(encoder, tokenizer, types, pooling="auto").config.pooling == pooling
+
+
 def test_padding_and_batching_change_nothing(model, tokenizer, batch):
     model.eval()
     together = model(**batch).relation_embedding
