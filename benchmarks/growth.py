@@ -1,10 +1,10 @@
 """How time and peak memory of each part grow with the rows: a log-log figure with fitted exponents.
 
-    python -m benchmarks.growth [--rows 10000 100000 1000000] [--limits "neighbors, FAISS=100000"]
+    python -m benchmarks.growth --work_dir DIR [--rows 10000 100000 1000000] [--limits "neighbors, FAISS=100000"]
 
 Rows are jittered real embeddings (768 dimensions), sentences are as long as FewRel's. Each part and size runs in a
-process of its own, on one thread. Parts are measured up to their limit and drawn dashed beyond it: those values are
-extrapolated by the fitted exponent, not measured.
+process of its own, on one thread; what is measured is kept in DIR and not measured again. Parts are measured up to
+their limit and drawn dashed beyond it: those values are extrapolated by the fitted exponent, not measured.
 """
 
 import argparse
@@ -104,6 +104,19 @@ def measure(part: str, count: int) -> dict[str, float]:
     return {"rows": count, **seconds, "mib": memory.mib}
 
 
+def kept(part: str, rows: int, work_dir: Path) -> Path:
+    return work_dir / f"{part}, {rows}.json"
+
+
+def measured(part: str, rows: int, work_dir: Path) -> dict[str, float]:
+    """What a part takes, measured in a process of its own unless it has been already."""
+    if not kept(part, rows, work_dir).exists():
+        work_dir.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "benchmarks.growth", "--work_dir", str(work_dir), "--worker", part, str(rows)]
+        subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return json.loads(kept(part, rows, work_dir).read_text())
+
+
 def exponent(points: list[dict[str, float]], key: str) -> float:
     """By which power of the rows a figure grows: least squares of the logarithms."""
     return float(np.polyfit(np.log([p["rows"] for p in points]), np.log([p[key] for p in points]), 1)[0])
@@ -120,7 +133,13 @@ def draw(results: dict[str, list[dict[str, float]]], last: int):
         for number, (part, points) in enumerate(results.items()):
             power = exponent(points, key)
             rows = [point["rows"] for point in points]
-            axis.plot(rows, [p[key] for p in points], "o-", color=f"C{number}", label=f"{part}: rows^{power:.2f}")
+            axis.plot(
+                rows,
+                [p[key] for p in points],
+                f"{'os^Dv'[number]}-",
+                color=f"C{number}",
+                label=f"{part}: rows^{power:.2f}",
+            )
             if rows[-1] < last:
                 beyond = np.array([rows[-1], last])
                 axis.plot(beyond, points[-1][key] * (beyond / rows[-1]) ** power, "--", color=f"C{number}")
@@ -134,11 +153,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--limits", nargs="*", default=[], help="PART=ROWS: measure a part to so many rows only.")
+    parser.add_argument("--work_dir", type=Path, required=True, help="Where what is measured is kept.")
     parser.add_argument("--last", type=int, default=1_000_000, help="Where the extrapolation ends.")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
-        print(json.dumps(measure(args.worker[0], int(args.worker[1]))))
+        part, rows = args.worker
+        kept(part, int(rows), args.work_dir).write_text(json.dumps(measure(part, int(rows))))
         return
     limits = LIMITS | {part: int(rows) for part, _, rows in (limit.partition("=") for limit in args.limits)}
     results: dict[str, list[dict[str, float]]] = {part: [] for part in PARTS}
@@ -147,11 +168,7 @@ def main():
         # Two sizes at the least, or there is no exponent.
         sizes = [rows for rows in args.rows if rows <= limit]
         for rows in sizes if len(sizes) > 1 else [limit // 10, limit]:
-            command = [sys.executable, "-m", "benchmarks.growth", "--worker", part, str(rows)]
-            printed = subprocess.run(
-                command, check=True, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-            ).stdout
-            points.append(json.loads(printed.splitlines()[-1]))
+            points.append(measured(part, rows, args.work_dir))
             print(part, points[-1], flush=True)
     lines = ["| | rows | processor s | peak MiB | time grows as | memory as |", "|---|---:|---:|---:|---|---|"]
     for part, points in results.items():
