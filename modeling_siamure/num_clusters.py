@@ -20,7 +20,7 @@ ROWS_PER_CLUSTER = 10  # in the sample: of fewer, no stability can be told
 MAX_CLUSTERS = 160
 NUM_TRIALS = 24
 CLEAR_EXCESS = 0.2  # below it, rows fall into clusters no more than structureless ones would
-SAME_AS_TYPES = 0.99
+NEARLY_BEST = 0.9
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,8 @@ class NumClusters:
 
     @property
     def candidates(self) -> list[int]:
-        """The candidates, best first: the first one is chosen."""
-        found = [trial for trial in self.trials if trial.is_candidate]
-        found.sort(key=lambda trial: (trial.repeats_types > SAME_AS_TYPES, -trial.excess))
+        """The candidates, those with the largest excess first."""
+        found = sorted((trial for trial in self.trials if trial.is_candidate), key=lambda trial: -trial.excess)
         return [trial.num_clusters for trial in found]
 
 
@@ -73,9 +72,10 @@ def estimate_num_clusters(
     sample; the partitions agree the more, the more real the clusters are (stability, Lange et al. 2004). The tree joins
     small k-means clusters, as the start of the consensus does; one a half serves all numbers. Few clusters agree by
     themselves, so that of structureless rows with the same variances is subtracted, as the gap statistic does
-    (Tibshirani et al. 2001). Local maxima of this excess are candidates, and **the candidate with the largest excess is
-    chosen**. Candidates whose clusters the entity types alone decide on come last: they tell nothing new. Where no
-    excess reaches 0.2, there is one cluster. The silhouette stands beside for the reader; it does not choose.
+    (Tibshirani et al. 2001). Local maxima of this excess are candidates. **The largest candidate with at least nine
+    tenths of the best excess is chosen**: a corpus has coarse and fine groups that are equally real, and clusters that
+    are too fine can be joined in the tree, while those that are too coarse can't be parted. Where no excess reaches
+    0.2, there is one cluster. Silhouette and entity types stand beside for the reader; they do not choose.
 
     Args:
         embeddings: h, `(rows, size)`; 3,000 of the rows are drawn by seed, in their 64 largest principal components.
@@ -107,7 +107,9 @@ def estimate_num_clusters(
     for i, trial in enumerate(trials):
         is_candidate = trial.excess > CLEAR_EXCESS and excess[i] < excess[i + 1] >= excess[i + 2]
         trials[i] = replace(trial, is_candidate=is_candidate)
-    return NumClusters(next(iter(NumClusters(1, trials).candidates), 1), trials)
+    candidates = [trial for trial in trials if trial.is_candidate]
+    least = NEARLY_BEST * max((trial.excess for trial in candidates), default=0)
+    return NumClusters(max((trial.num_clusters for trial in candidates if trial.excess >= least), default=1), trials)
 
 
 def _stability(rows: np.ndarray, numbers: list[int], seed: int, bar: tqdm) -> list[float]:

@@ -164,11 +164,11 @@ def _rule(discovery: RelationDiscovery) -> str:
         return f"{chosen} clusters were asked for, or too few different sentences were there to tell."
     if not candidates:
         return "No number of clusters is clearly more stable than it would be for structureless rows: one cluster."
-    others = f" Further candidates: {', '.join(map(str, candidates[1:]))}." if candidates[1:] else ""
+    others = ", ".join(str(number) for number in candidates if number != chosen)
     return (
-        f"{chosen} clusters: the candidate whose partition is most stable when half of the sentences are left out, "
-        "beyond what structureless rows would show (excess); candidates that merely repeat the entity types come last."
-        f"{others}"
+        f"{chosen} clusters: the finest partition among those that are most stable when half of the sentences are left "
+        "out, beyond what structureless rows would show (excess at least nine tenths of the best)."
+        f"{f' Further candidates: {others}.' if others else ''}"
     )
 
 

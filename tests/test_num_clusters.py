@@ -20,10 +20,10 @@ def fewer_trials(monkeypatch):
 def test_separate_blobs_are_counted():
     """Eight corners; the numbers that are tried grow by a factor, so that one beside eight may be chosen."""
     found = estimate_num_clusters(blobs(np.eye(8), 20, 0.05))
-    assert 7 <= found.chosen <= 9 and found.candidates[0] == found.chosen
+    assert 7 <= found.chosen <= 9 and found.chosen in found.candidates
     assert [trial.num_clusters for trial in found.trials] == sorted({trial.num_clusters for trial in found.trials})
     (chosen,) = [trial for trial in found.trials if trial.num_clusters == found.chosen]
-    assert chosen.excess == max(trial.excess for trial in found.trials)
+    assert chosen.excess >= 0.9 * max(trial.excess for trial in found.trials)
     assert chosen.stability > 0.9 and chosen.silhouette > 0.5
 
 
@@ -38,17 +38,16 @@ def test_too_few_different_rows_are_one_cluster(rows):
     assert found.chosen == 1 and found.trials == [] and found.candidates == []
 
 
-def test_clusters_that_repeat_the_entity_types_come_last():
-    """Three type pairs far apart, each of four relations: without the types, the three would be chosen."""
+def test_of_coarse_and_fine_groups_the_fine_ones_are_chosen():
+    """Three type pairs far apart, each of four relations: the three are as stable, and their types decide on them."""
     far, near = np.eye(3, 12), np.eye(4, 12, 4)
-    centers = np.concatenate([one + 0.3 * near for one in far])
+    centers = np.concatenate([one + 0.8 * near for one in far])
     rows = blobs(centers, 15, 0.01)
     pairs = np.repeat(["PERSON ORG", "PERSON CITY", "ORG CITY"], 60)
-    assert estimate_num_clusters(rows, pairs).chosen > 6
-    repeating = [
-        trial.num_clusters for trial in estimate_num_clusters(rows, pairs).trials if trial.repeats_types > 0.99
-    ]
-    assert repeating and max(repeating) <= 4
+    found = estimate_num_clusters(rows, pairs)
+    assert found.chosen == estimate_num_clusters(rows).chosen > 6
+    coarse = next(trial for trial in found.trials if trial.num_clusters == 3)
+    assert coarse.repeats_types == pytest.approx(1) and coarse.stability == pytest.approx(1)
 
 
 def test_a_seed_fixes_the_estimate():
