@@ -124,7 +124,7 @@ def test_an_interrupted_run_goes_on(recipe, rows, found, tmp_path, monkeypatch):
 
     monkeypatch.setattr(SiamUREModel, "forward", counted)
     with monkeypatch.context() as patch:
-        patch.setattr(discovery, "consensus", interrupted)
+        patch.setattr(discovery, "partition", interrupted)
         with pytest.raises(KeyboardInterrupt):
             RelationDiscovery(4, recipe=recipe, work_dir=str(tmp_path)).fit(rows)
     assert batches == [16, 16, 16, 12]
