@@ -15,7 +15,18 @@ from modeling_siamure.recipe import encoder_path
 
 from .paper_cells import WITHOUT_ENCODER, Cell, CellStore
 from .paper_corpora import Corpus, Rows
-from .paper_methods import DROPOUTS, METHODS, NEIGHBORS, Budget, Method, make_cell, recipe_of, recipe_path, run, variant
+from .paper_methods import (
+    DROPOUTS,
+    METHODS,
+    NEIGHBORS,
+    Budget,
+    Method,
+    make_cell,
+    recipe_of,
+    recipe_values,
+    run,
+    variant,
+)
 from .paper_rivals import lacks_masked_words
 
 ITEMS = ("table2", "table3", "figure2", "figure3", "figure4", "figure5")
@@ -111,7 +122,7 @@ class Experiment:
             settings |= {"num_clusters": self.num_clusters, "encoder": self.encoder_name}
             settings["encoder_sha256"] = hashlib.sha256(self.encoder.encode()).hexdigest()
             settings |= {"recipe": cell.recipe, "overrides": dict(cell.overrides)}
-            settings["recipe_sha256"] = hashlib.sha256(recipe_path(cell.recipe).read_bytes()).hexdigest()
+            settings["recipe_values"] = recipe_values(cell)
         return settings
 
     def record(self, cell: Cell) -> dict[str, Any] | None:

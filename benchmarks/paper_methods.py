@@ -16,7 +16,7 @@ from transformers import PrinterCallback
 from modeling_siamure import SiamURETrainer, SiamURETrainingArguments
 from modeling_siamure.checkpointing import StopCallback
 from modeling_siamure.clustering import kmeans
-from modeling_siamure.recipe import encoder_path, read_recipe
+from modeling_siamure.recipe import MODEL_KEYS, encoder_path, read_recipe
 from train import build_trainer, parse_arguments
 
 from .paper_cells import WITHOUT_ENCODER, Cell, Kind
@@ -59,6 +59,7 @@ POOLINGS = {
     )
     for name in ("marker", "mention", "marker_context", "mention_context")
 }
+UNTRAINED_KEYS = (*MODEL_KEYS, "max_length", "partition", "kmeans_restarts")
 METHODS = {
     "one_cluster": Method("everything in one cluster", "one_cluster", recipe=""),
     "type_pairs": Method("one cluster per type pair", "type_pairs", recipe=""),
@@ -73,6 +74,7 @@ METHODS = {
         overrides={"clustering_loss": "neighbor_cosine", "clustering_weight": 1.0, "num_neighbors": 30},
     ),
     "no_mlps": Method("ours, without MLPs", overrides={"use_mlps": False}),
+    "no_averaging": Method("ours, without the start's weights", overrides={"start_share": 0.0}),
     "no_clustering": Method("ours, without clustering", overrides={"clustering_loss": "none"}, keeps_embeddings=True),
     "paper": Method("ours, paper recipe", recipe="paper", shows_others=True),
     "default": Method("ours, default recipe", shows_others=True, keeps_embeddings=True),
@@ -120,6 +122,12 @@ def recipe_path(recipe: str) -> Path:
 @functools.cache
 def recipe_of(recipe: str) -> dict[str, Any]:
     return read_recipe(recipe_path(recipe))
+
+
+def recipe_values(cell: Cell) -> dict[str, Any]:
+    """What of its recipe a cell depends on: in training all, else what h is made of and how it is partitioned."""
+    recipe = recipe_of(cell.recipe)
+    return recipe if cell.kind in TRAINED else {key: recipe[key] for key in UNTRAINED_KEYS if key in recipe}
 
 
 def make_cell(method: Method, seed: int, budget: Budget, num_rows: int, own_dropout: float | None) -> Cell:

@@ -14,6 +14,7 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_
 from torch.distributed.fsdp import FSDPModule
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 
+from .averaging import Start
 from .checkpointing import ResumableTrainer
 from .clustering import initialize_cluster_head, ward
 from .clustering_trainer import ClusteringTrainer
@@ -50,6 +51,7 @@ class PhaseCallback(TrainerCallback):
             control.should_log = should_log  # logging the diagnosis has answered it
 
     def on_train_end(self, args, state, control, **kwargs):
+        self.trainer.average_encoder()
         self.trainer.fit_clusters()
 
 
@@ -119,6 +121,8 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
         )
         self.neighbors: np.ndarray | None = None  # (rows, K), since the joint phase began
         self._mined_epoch = -1
+        # A run that is resumed starts here too: what the checkpoint holds comes later.
+        self._start = Start(model.encoder) if args.start_share else None
         self.add_callback(PhaseCallback(self))
         if self.train_dataset is not None:
             self.anchors = AnchorDataset(self.train_dataset)
@@ -190,10 +194,19 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
             initialize_cluster_head(head, embeddings, clusters)
             return {f"cluster_head.{name}": tensor for name, tensor in head.state_dict().items()}
 
-        if isinstance(self.model, FSDPModule):
-            self.model.reshard()  # embedding has left some weights gathered
+        self._reshard()
         # Also where the model's own tensors are shards of these.
         set_model_state_dict(self.model, on_main(start), options=StateDictOptions(full_state_dict=True, strict=False))
+
+    def _reshard(self):
+        if isinstance(self.model, FSDPModule):
+            self.model.reshard()  # embedding has left some weights gathered
+
+    def average_encoder(self):
+        """Takes the encoder back towards its start, as far as `start_share` says."""
+        if self._start is not None:
+            self._reshard()
+            self._start.mix_into(self.model.encoder, self.args.start_share)
 
     def diagnose_epoch(self):
         """Logs the health of the embeddings of some training rows, and warns of a collapse."""

@@ -60,6 +60,10 @@ class SiamURETrainingArguments(TrainingArguments):
     head_learning_rate: float | None = field(
         default=None, metadata={"help": "Learning rate of the cluster head; that of the model by default."}
     )
+    start_share: float = field(
+        default=0.0,
+        metadata={"help": "Share of its first weights in the encoder that training leaves; 0 leaves the trained ones."},
+    )
     partition: Literal["kmeans", "consensus"] = field(
         default="kmeans", metadata={"help": "Clusters of h: k-means, as in the paper, or what cluster heads agree on."}
     )
@@ -81,5 +85,7 @@ class SiamURETrainingArguments(TrainingArguments):
         for name in ("num_neighbors", "neighbors_per_anchor", "neighbor_refresh_epochs", "kmeans_restarts"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: it must be 1 or more")
+        if not 0 <= self.start_share <= 1:
+            raise ValueError(f"start_share={self.start_share}: it must be between 0 and 1")
         if self.warmup_epochs < 0:
             raise ValueError(f"warmup_epochs={self.warmup_epochs}: it must be 0 or more")

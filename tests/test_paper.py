@@ -15,7 +15,7 @@ from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, BertModel, 
 from benchmarks import paper, paper_experiment, paper_methods
 from benchmarks.paper_cells import Cell, CellStore
 from benchmarks.paper_corpora import PROTOCOLS, Corpus, Rows
-from benchmarks.paper_methods import METHODS, Budget, make_cell, recipe_of, variant
+from benchmarks.paper_methods import METHODS, Budget, make_cell, recipe_of, recipe_values, variant
 from benchmarks.paper_report import COLUMNS, PUBLISHED, summarize
 from benchmarks.paper_rivals import info_nce_loss, lacks_masked_words, prompt_embeddings, prompt_ids
 
@@ -159,9 +159,15 @@ def test_a_second_run_runs_nothing_and_other_settings_run_again(finished, counte
     assert len(counted) == 1
     paper.main([*one, "default", "--num_clusters", "3", "--max_train_samples", "30"])
     assert len(counted) == 2
-    monkeypatch.setattr(paper_experiment, "recipe_path", lambda _: folder / "table2.md")  # another content
+    monkeypatch.setattr(paper_experiment, "recipe_values", lambda _: {"learning_rate": 1.0})  # another recipe
     paper.main([*one, "default", "--num_clusters", "3", "--max_train_samples", "30"])
     assert len(counted) == 3
+
+
+def test_untrained_cells_do_not_depend_on_the_training():
+    trained, untrained = (recipe_values(Cell(kind, 0, "default")) for kind in ("trained", "untrained"))
+    assert trained == recipe_of("default") and untrained.items() < trained.items()
+    assert "mention_depth" in untrained and "partition" in untrained and "learning_rate" not in untrained
 
 
 def test_what_was_finished_before_a_stop_is_kept(speaker, tmp_path, counted, monkeypatch, capsys):
