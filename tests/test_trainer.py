@@ -80,6 +80,22 @@ def test_ablations_leave_their_part_alone(runs):
     assert any("loss_neighbor_cosine" in logs for logs in trainer.state.log_history)
 
 
+def test_the_encoder_ends_between_its_start_and_what_was_trained(runs):
+    before, trained, _ = runs()
+    _, mixed, trainer = runs(start_share=0.25)
+    moved = set()
+    for name, weight in mixed.items():
+        if name.startswith("encoder.") and weight.is_floating_point():
+            torch.testing.assert_close(weight, 0.75 * trained[name] + 0.25 * before[name])
+            moved |= {name} - unchanged(before, trained)
+        elif name != "cluster_centroids":
+            assert torch.equal(weight, trained[name])
+    assert moved
+    h = trainer.embed(trainer.train_dataset, relation_only=True).relation
+    nearest = assign(h, mixed["cluster_centroids"].numpy())  # the clusters are those of the encoder that is left
+    assert np.bincount(nearest, minlength=3).tolist() == trainer.model.config.cluster_sizes
+
+
 def test_two_runs_are_one(runs):
     first, second = runs(), runs()
     assert not changed(first[1], second[1])
@@ -236,6 +252,12 @@ def test_collapse_is_called_by_name(encoder, rows, tmp_path, caplog):
         trainer.diagnose_epoch()
     assert any(record.message.startswith("g has collapsed: spread 0.00") for record in caplog.records)
     assert not any(record.message.startswith("h has collapsed") for record in caplog.records)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_shares_are_checked(tmp_path, share):
+    with pytest.raises(ValueError, match=f"start_share={share}: it must be between 0 and 1"):
+        SiamURETrainingArguments(str(tmp_path), start_share=share)
 
 
 def test_too_few_rows(encoder, rows, tmp_path):
