@@ -96,7 +96,7 @@ def draw(experiment: Experiment, results: dict) -> None:
         }
         b3_f1 = {line["num_neighbors"]: line["scores"]["b3_f1"] for line in sweep}
         figures.draw_neighbors(folder / "figure3", f"{what} · {seeds}", accuracy, b3_f1)
-    panels = {"with clustering": "default", "without clustering": "no_clustering"}
+    panels = {"with clustering": "as_trained", "without clustering": "no_clustering"}
     embeddings = {panel: experiment.array(method, "h") for panel, method in panels.items()}
     if all(array is not None for array in embeddings.values()):
         figures.draw_map(folder / "figure4", f"{what} · seed {seed}", embeddings, relations, names, seed)

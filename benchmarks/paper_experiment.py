@@ -150,7 +150,7 @@ class Experiment:
             elif item in ("table3", "figure3"):
                 wanted += [(method, self.seeds) for method in self.sweep(item).values()]
             elif item == "figure4":
-                wanted += [(METHODS["default"], self.seeds[:1]), (METHODS["no_clustering"], self.seeds[:1])]
+                wanted += [(METHODS["as_trained"], self.seeds[:1]), (METHODS["no_clustering"], self.seeds[:1])]
             elif item == "figure5":
                 wanted.append((METHODS["default"], self.seeds[:1]))
         return list({cell.name: cell for method, seeds in wanted for cell in self._cells(method, seeds)}.values())

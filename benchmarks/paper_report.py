@@ -153,6 +153,7 @@ def budgets_of(results: Mapping[str, Any]) -> str:
     if "default" in about:
         others = "All other" if sentences else "The"
         sentences.append(f"{others} trained rows are {about['default']} but for what their name says.")
+        sentences.append("Only “ours, default recipe” takes the encoder back towards its start.")
     return " ".join(sentences)
 
 

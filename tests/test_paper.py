@@ -95,7 +95,11 @@ def test_all_rows_tables_and_figures_are_there(finished, speaker):
     by_method = {line["method"]: line for line in results["table2"]}
     assert by_method["default"]["settings"]["learning_rate"] == recipe_of("default")["learning_rate"]
     assert by_method["paper"]["settings"]["optim"] == "sgd"
-    assert by_method["no_mlps"]["overrides"] == {"use_mlps": False, "num_train_epochs": 1}
+    assert by_method["no_mlps"]["overrides"] == {
+        "use_mlps": False,
+        "start_share": 0.0,
+        "num_train_epochs": 1,
+    }
     assert results["table3"][0]["scores"] == by_method["default"]["scores"]  # 0.1 is what the encoder has
     assert results["figure3"][1]["scores"] == by_method["default"]["scores"]
     assert all(len(mined) == 1 for mined in results["figure3"][0]["neighbor_accuracy"])
