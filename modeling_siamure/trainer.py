@@ -60,8 +60,8 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
 
     For `warmup_epochs` epochs the loss is L_Rl (Eq. 6). Then, before each epoch (or every `neighbor_refresh_epochs`),
     the K nearest neighbors of each instance are mined from h, and the loss is L_Rl + eta L_Cl (Eq. 9). When training
-    ends, the encoder goes back towards its start as far as `start_share` says, and centroids of clusters of h are stored
-    in the model.
+    ends, the encoder goes back towards its start, as far as `start_share` says, and centroids of clusters of h are
+    stored in the model.
 
     Any number of processes trains the same model as one whose batches are as large as all of theirs together. Gradient
     accumulation does too, but for the entropy term: each of its batches has an entropy of its own.
