@@ -234,11 +234,11 @@ def _search_faiss(embeddings: torch.Tensor | np.ndarray, num_neighbors: int, sho
     index.nprobe, index.cp.niter = min(8, num_cells), 10
     sample = np.sort(np.random.default_rng(0).permutation(num_rows)[: SAMPLED_PER_CELL * num_cells])
     index.train(normalized(sample))
-    for start in range(0, num_rows, FAISS_BLOCK):
+    for start in tqdm(range(0, num_rows, FAISS_BLOCK), desc="Indexing rows", unit="block", disable=not show_progress):
         index.add(normalized(slice(start, start + FAISS_BLOCK)))
     found = np.empty((num_rows, num_neighbors), np.int32)
     with tqdm(total=num_rows, desc="Mining neighbors", unit="row", disable=not show_progress) as bar:
-        for cell in range(num_cells):  # its rows look into the same cells, which stay in the cache: 1.7 times as fast
+        for cell in range(num_cells):  # its rows look into the same few cells, which stay in the cache
             rows, held = get_invlist(index.invlists, cell)
             queries = held.view(np.float32)
             nearest = index.search(queries, num_neighbors + 1)[1]
