@@ -128,7 +128,7 @@ def draw(results: dict[str, list[dict[str, float]]], last: int):
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 5.5), layout="constrained")
     for axis, key, label in zip(axes, ("processor_seconds", "mib"), ("processor seconds", "peak MiB"), strict=True):
         for number, (part, points) in enumerate(results.items()):
             power = exponent(points, key)
@@ -144,7 +144,7 @@ def draw(results: dict[str, list[dict[str, float]]], last: int):
                 beyond = np.array([rows[-1], last])
                 axis.plot(beyond, points[-1][key] * (beyond / rows[-1]) ** power, "--", color=f"C{number}")
         axis.set(xscale="log", yscale="log", xlabel="rows", ylabel=label)
-        axis.legend(fontsize=8)
+        axis.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
     figure.suptitle("measured (points), extrapolated (dashed)")
     figure.savefig(RESULTS / "growth.png", dpi=110)
 
