@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 BLOCK = 8192  # rows that are read at once, and whose similarities an accelerator holds: 256 MiB
 TILE = 1024  # rows whose similarities a CPU holds: 4 MiB stay in its cache
-EXACT_ROWS = 200_000  # ten minutes of one core, by the 156 s that benchmarks.search measured for half as many
+EXACT_ROWS = 200_000  # ten minutes of one core, by the 140 s that benchmarks.search measured for half as many
 FAISS_BLOCK = 65536  # rows that are added at once
 SAMPLED_PER_CELL = 39  # rows that the cells are found with: the fewest that FAISS deems enough
 
