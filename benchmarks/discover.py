@@ -110,7 +110,7 @@ def main():
         f"\n{found}. Peak memory {peak:.2f} GiB, of which {before:.2f} GiB before; the page has {size:.0f} MiB."
     )
     content = {"rows": args.rows, "size": args.size, "steps": figures, "peak_gib": peak, "before_gib": before}
-    write("discover", content | {"clusters": len(discovery.clusters_)}, "\n".join(lines))
+    write(f"discover_{args.rows}", content | {"clusters": len(discovery.clusters_)}, "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -78,6 +78,8 @@ class SiamURETrainingArguments(TrainingArguments):
     def __post_init__(self):
         if self.bf16 is None:
             self.bf16 = has_native_bfloat16() and not self.fp16
+        # Without this, Trainer refuses bfloat16 on a machine whose only device is the processor.
+        self.use_cpu = self.use_cpu or not torch.accelerator.is_available()
         super().__post_init__()
         self.remove_unused_columns = False  # the trainer's own dataset picks its columns
         if self.ddp_find_unused_parameters is None:

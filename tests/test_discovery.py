@@ -54,10 +54,10 @@ def test_the_same_rows_are_sorted_alike(found, rows):
     assert found.predict(rows.select([5, 3])).tolist() == labels[[5, 3]].tolist()
 
 
-def test_saved_and_loaded(found, rows, tmp_path):
+def test_saved_and_loaded(found, rows, recipe, tmp_path):
     labels = found.predict(rows)
     found.save_pretrained(tmp_path / "model")
-    loaded = RelationDiscovery.from_pretrained(str(tmp_path / "model"))
+    loaded = RelationDiscovery.from_pretrained(str(tmp_path / "model"), recipe=recipe)
     assert loaded.predict(rows).tolist() == labels.tolist()
     np.testing.assert_allclose(loaded.assignment_.scores, found.assignment_.scores, atol=1e-5)
     model = AutoModel.from_pretrained(tmp_path / "model")

@@ -300,6 +300,16 @@ def test_ways_to_run_change_nothing(encoder, rows, tmp_path, plain_losses, optio
     assert train_losses(encoder, rows, tmp_path, **options) == plain_losses
 
 
+@pytest.mark.parametrize("bf16", [None, True])
+def test_a_processor_with_bfloat16_trains_in_it(encoder, rows, tmp_path, monkeypatch, bf16):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    monkeypatch.setattr("modeling_siamure.training_args.has_native_bfloat16", lambda: True)
+    trainer = make_trainer(encoder, rows, tmp_path, bf16=bf16, use_cpu=False, num_train_epochs=1)
+    assert trainer.args.device.type == "cpu"
+    assert trainer.accelerator.mixed_precision == "bf16"
+    trainer.train()
+
+
 def test_bfloat16_changes_rounding_only(encoder, rows, tmp_path, plain_losses):
     losses = train_losses(encoder, rows, tmp_path, bf16=True)
     assert losses == pytest.approx(plain_losses, rel=0, abs=0.02) and losses != plain_losses
