@@ -14,10 +14,7 @@ import time
 from .runs import REPOSITORY, ratio_table, write
 
 COMMANDS = {
-    "torch and transformers' models and arguments": [
-        "-c",
-        "from transformers import PreTrainedModel, TrainingArguments",
-    ],
+    "torch and transformers' arguments": ["-c", "from transformers import HfArgumentParser, TrainingArguments"],
     "import modeling_siamure": ["-c", "import modeling_siamure"],
     "train.py --help": ["train.py", "--help"],
 }

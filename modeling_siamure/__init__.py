@@ -1,28 +1,53 @@
 """SiamURE: unsupervised relation extraction by Siamese representation learning.
 
-Importing the package registers the Auto classes and the pipeline; trainer, data and clustering load on first use.
+Importing the package makes the Auto classes and `pipeline` know it. The model loads with them, the rest on first use.
 """
 
 import importlib
+from types import ModuleType
 
-from transformers import AutoConfig, AutoModel
-from transformers.pipelines import PIPELINE_REGISTRY
+from transformers import AutoConfig
+from wrapt import when_imported
 
 from .configuration_siamure import SiamUREConfig
-from .modeling_siamure import SiamUREModel, SiamUREModelOutput
-from .pipeline import RelationDiscoveryPipeline
 from .version import __version__
 
 AutoConfig.register("siamure", SiamUREConfig, exist_ok=True)
-AutoModel.register(SiamUREConfig, SiamUREModel, exist_ok=True)
 SiamUREConfig.register_for_auto_class()
-SiamUREModel.register_for_auto_class("AutoModel")
-PIPELINE_REGISTRY.register_pipeline(
-    "relation-discovery", pipeline_class=RelationDiscoveryPipeline, pt_model=AutoModel, type="text"
-)
+
+
+# transformers' models take seconds to import, and whoever needs ours asks transformers for some: so it waits for them.
+@when_imported("transformers.models.auto.modeling_auto")
+def _load_model(_: ModuleType):
+    importlib.import_module(".modeling_siamure", __name__)
+
+
+@when_imported("transformers.pipelines")
+def _load_pipeline(_: ModuleType):
+    importlib.import_module(".pipeline", __name__)
+
+
+@when_imported(f"{__name__}.modeling_siamure")
+def _register_model(module: ModuleType):
+    module.AutoModel.register(SiamUREConfig, module.SiamUREModel, exist_ok=True)
+    module.SiamUREModel.register_for_auto_class("AutoModel")
+
+
+@when_imported(f"{__name__}.pipeline")
+def _register_pipeline(module: ModuleType):
+    from transformers import AutoModel
+    from transformers.pipelines import PIPELINE_REGISTRY
+
+    PIPELINE_REGISTRY.register_pipeline(
+        "relation-discovery", pipeline_class=module.RelationDiscoveryPipeline, pt_model=AutoModel, type="text"
+    )
+
 
 _LAZY = {
     "RelationDiscovery": ".discovery",
+    "RelationDiscoveryPipeline": ".pipeline",
+    "SiamUREModel": ".modeling_siamure",
+    "SiamUREModelOutput": ".modeling_siamure",
     "SiamURETrainer": ".trainer",
     "SiamURETrainingArguments": ".training_args",
 }
@@ -34,4 +59,4 @@ def __getattr__(name: str):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["RelationDiscoveryPipeline", "SiamUREConfig", "SiamUREModel", "SiamUREModelOutput", "__version__", *_LAZY]
+__all__ = ["SiamUREConfig", "__version__", *_LAZY]

@@ -13,7 +13,7 @@ from modeling_siamure import SiamURETrainingArguments
 REPOSITORY = Path(__file__).parents[1]
 
 
-HEAVY = ("datasets", "sklearn", "faiss", "matplotlib", "evaluate")
+HEAVY = ("datasets", "sklearn", "faiss", "matplotlib", "evaluate", "transformers.modeling_utils")
 
 
 @pytest.mark.parametrize("code", ["import modeling_siamure", "import train; train.main(['--help'])"])
@@ -21,6 +21,26 @@ def test_start_is_light(code):
     code = f"import atexit, sys; atexit.register(lambda: print([n for n in {HEAVY} if n in sys.modules])); {code}"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import modeling_siamure",
+        "from transformers import AutoModel, pipeline; import modeling_siamure",
+        "from modeling_siamure import SiamUREModel",
+        "from modeling_siamure import RelationDiscoveryPipeline",
+    ],
+)
+def test_whatever_is_imported_first_transformers_knows_the_package(first):
+    code = f"""{first}
+from transformers import AutoConfig, AutoModel
+from transformers.pipelines import PIPELINE_REGISTRY
+config = AutoConfig.for_model("siamure", encoder_config={{"hidden_size": 4, "num_attention_heads": 1}})
+print(type(AutoModel.from_config(config)).__module__, *PIPELINE_REGISTRY.check_task("relation-discovery")[:1])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["modeling_siamure.modeling_siamure", "relation-discovery"]
 
 
 def test_paper_recipe_is_table_1():
