@@ -131,9 +131,14 @@ def recipe_of(recipe: str) -> dict[str, Any]:
 
 
 def recipe_values(cell: Cell) -> dict[str, Any]:
-    """What of its recipe a cell depends on: in training all, else what h is made of and how it is partitioned."""
-    recipe = recipe_of(cell.recipe)
-    return recipe if cell.kind in TRAINED else {key: recipe[key] for key in UNTRAINED_KEYS if key in recipe}
+    """What of its recipe a cell depends on: in training all, else what h is made of and how it is partitioned.
+
+    What the cell overrides is left out: the recipe may change there.
+    """
+    keys = recipe_of(cell.recipe).keys() - cell.overrides.keys()
+    if cell.kind not in TRAINED:
+        keys &= set(UNTRAINED_KEYS)
+    return {key: recipe_of(cell.recipe)[key] for key in sorted(keys)}
 
 
 def make_cell(method: Method, seed: int, budget: Budget, num_rows: int, own_dropout: float | None) -> Cell:

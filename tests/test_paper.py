@@ -174,6 +174,10 @@ def test_untrained_cells_do_not_depend_on_the_training():
     assert "mention_depth" in untrained and "partition" in untrained and "learning_rate" not in untrained
 
 
+def test_cells_do_not_depend_on_what_they_override():
+    assert "learning_rate" not in recipe_values(Cell("trained", 0, "default", {"learning_rate": 1.0}))
+
+
 def test_what_was_finished_before_a_stop_is_kept(speaker, tmp_path, counted, monkeypatch, capsys):
     arguments = [*SMALL, "--encoder", speaker, "--seeds", "0", "--output_dir", str(tmp_path), "--only", "table2"]
     arguments += ["--methods", "one_cluster", "type_pairs", "untrained_mention"]
