@@ -1,12 +1,12 @@
 """Training steps beside the plain loop that the method's authors published, written anew.
 
-    python -m benchmarks.train_step [--encoders minilm bert-base] [--batch_size 64] [--steps 1] [--repeats 3]
+    python -m benchmarks.train_step [--encoders minilm bert-base] [--batch_size 64] [--repeats 3] [--float32]
 
-Both sides train the same model from the same start with the same losses, in float32 (or bfloat16 for ours, where it is
-native). The plain loop pads each sentence to 128 tokens, runs a pass for each view and one for the neighbors, takes the
-states at the markers row by row, tokenizes the joint phase's sentences in each step, and reads each step's loss.
-`of the peak` is the FLOPs that the model needs for the tokens without padding (forward and twice that backward), by
-time, of what a square matrix product reaches in the same run.
+Both sides train the same model from the same start with the same losses, in float32; ours in bfloat16 where that is
+native, unless `--float32` is given. The plain loop pads each sentence to 128 tokens, runs a pass for each view and one
+for the neighbors, takes the states at the markers row by row, tokenizes the joint phase's sentences in each step, and
+reads each step's loss. `of the peak` is the FLOPs that the model needs for the tokens without padding (forward and
+twice that backward), by time, of what a square matrix product reaches in the same run and precision.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from transformers import AutoTokenizer, BertConfig, BertModel
 from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
 from modeling_siamure.losses import semantic_clustering_loss, siamese_loss
 from modeling_siamure.markers import HEAD_START, TAIL_START, marker
+from modeling_siamure.training_args import has_native_bfloat16
 from train import encoder_path
 
 from .jitter import ENCODER
@@ -184,7 +185,8 @@ def check(plain: PlainLoop, ours: OurLoop):
 def measure(encoder: str, args: argparse.Namespace) -> dict[str, dict]:
     results = {}
     with tempfile.TemporaryDirectory() as folder:
-        ours = build_ours(encoder, folder, args.batch_size, max(50, 256 // args.batch_size))
+        precision = {"bf16": False} if args.float32 else {}
+        ours = build_ours(encoder, folder, args.batch_size, max(50, 256 // args.batch_size), **precision)
         plain = build_plain(ours)
         check(plain, ours)
         for phase in PHASES:
@@ -212,6 +214,7 @@ def main():
     parser.add_argument("--steps", type=int, default=1, help="A repeat and side.")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--float32", action="store_true", help="Ours in float32 too, where bfloat16 is native.")
     args = parser.parse_args()
     disable_progress_bars()
     with threads(args.threads):
@@ -221,7 +224,8 @@ def main():
                 share = np.median([figures["of the peak"] for figures in sides["siamure"]])
                 lines += [f"{encoder}, {phase} phase; ours reaches {share:.0%} of the peak:", ""]
                 lines += [ratio_table(sides, "instances/processor s", "plain"), ""]
-            write(f"train_step_{encoder}", vars(args) | results, "\n".join(lines).strip())
+            precision = "float32" if args.float32 or not has_native_bfloat16() else "bfloat16"
+            write(f"train_step_{encoder}_{precision}", vars(args) | results, "\n".join(lines).strip())
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const { clusters, points, tree, trials, gold } = data;
 const byId = (id) => document.getElementById(id);
+const readable = (number) => number.toLocaleString("en");
 const state = { cluster: null, query: "", groups: clusters.length, position: -1 };
 const UNASSIGNED = { name: "unassigned", size: data.unassigned, share: data.unassigned / data.rows, words: [], types: [], central: [], doubtful: data.rejected };
 
@@ -91,7 +92,7 @@ function drawMap() {
     trace([], { size: 16, color: "transparent", line: { color: style("--text"), width: 2 } }, "skip"),
   ], layout({ uirevision: "map" }), config);
   state.position = -1;
-  byId("status").value = isFiltered ? `${shown.length} of ${all.length} sentences on the map` : `${all.length} sentences on the map`;
+  byId("status").value = isFiltered ? `${readable(shown.length)} of ${readable(all.length)} sentences on the map` : `${readable(all.length)} sentences on the map`;
 }
 
 function showSentence(point) {
@@ -120,7 +121,7 @@ function drawClusters() {
   }).map((cluster) => {
     const { name, size, share, words, types } = describe(cluster);
     const button = element("button", { type: "button", "data-cluster": cluster, "aria-pressed": cluster === state.cluster, style: `--color: ${color(cluster)}` },
-      name, element("small", {}, `${size} sentences, ${(100 * share).toFixed(1)} %`),
+      name, element("small", {}, `${readable(size)} sentences, ${(100 * share).toFixed(1)} %`),
       ...(words.length ? [element("small", {}, words.join(", "))] : []),
       ...(types.length ? [element("small", {}, types.slice(0, 3).join(", "))] : []));
     button.addEventListener("click", () => choose(cluster));
