@@ -23,6 +23,7 @@ STEPS = 240
 LEARNING_RATE = 1e-3
 DROPOUT = 0.1
 ENTROPY_WEIGHT = 1.0
+FREQUENT = 0.95  # type pairs that hold so large a share of the rows together are frequent
 MIN_AGREEMENT = 0.75  # by the figures in benchmarks/EXPERIMENTS.md
 
 
@@ -41,7 +42,7 @@ def consensus(
 
     A corpus may have few relations that are frequent and many that are rare. Clusters of similar size then cut through
     the frequent ones, and neighbors agree on them hardly better than any two rows of the same types do. Where that is
-    so, and there are not fewer clusters than type pairs, the clusters are unions of small clusters that lie within type
+    so, and each frequent type pair can have a cluster, the clusters are unions of small clusters that lie within type
     pairs, by average linkage, which cares little for size.
 
     All this looks at a sample of 4096 rows; the others are assigned.
@@ -66,7 +67,7 @@ def consensus(
     if num_clusters == 1 or len(rows) < 3:
         return kmeans(embeddings, num_clusters, seed)
     neighbors = keep_mutual(search_blocks(rows, min(NUM_NEIGHBORS, len(rows) - 1)).indices.numpy())
-    if type_pairs is not None and num_clusters >= len(np.unique(type_pairs[chosen])):
+    if type_pairs is not None and num_clusters >= count_frequent(type_pairs[chosen]):
         start = ward(rows, num_clusters, seed, start_leaves(num_clusters)).labels
         if agreement(start, neighbors, type_pairs[chosen]) < MIN_AGREEMENT:
             return complete(embeddings, rows, link_type_pairs(rows, type_pairs[chosen], num_clusters))
@@ -147,8 +148,20 @@ def _join(votes: np.ndarray, num_clusters: int) -> np.ndarray:
     return _average_linkage(distances, num_clusters)
 
 
+def count_frequent(type_pairs: np.ndarray) -> int:
+    """How many type pairs it takes, the most frequent first, to hold 95 % of the rows `(rows,)`.
+
+    >>> count_frequent(np.repeat(["PERSON CITY", "CITY PERSON", "CITY CITY"], [90, 6, 4]))
+    2
+    """
+    counts = np.sort(np.unique(type_pairs, return_counts=True)[1])[::-1]
+    return 1 + int(np.searchsorted(counts.cumsum(), FREQUENT * len(type_pairs)))
+
+
 def link_type_pairs(rows: np.ndarray, type_pairs: np.ndarray, num_clusters: int) -> np.ndarray:
-    """Joins small clusters of rows, none of which has two type pairs, by the mean distance between their rows.
+    """Joins small clusters of rows, none of which has two type pairs, by average linkage.
+
+    Type pairs stay apart. Where there are fewer clusters, the most frequent ones do, and the others join them.
 
     Args:
         rows: L2-normalized h, `(rows, size)`.
@@ -158,15 +171,20 @@ def link_type_pairs(rows: np.ndarray, type_pairs: np.ndarray, num_clusters: int)
     Returns:
         Their clusters, `(rows,)`.
     """
-    small = np.full(len(rows), -1)
-    for pair in np.unique(type_pairs):
+    small, pair_of = np.full(len(rows), -1), []
+    pairs, counts = np.unique(type_pairs, return_counts=True)
+    for pair, count in zip(pairs, counts, strict=True):
         members = np.flatnonzero(type_pairs == pair)
-        number = max(1, min(len(members), round(4 * num_clusters * len(members) / len(rows))))
+        number = max(1, min(count, round(4 * num_clusters * count / len(rows))))
         small[members] = small.max() + 1 + (ward(rows[members], number).labels if number > 1 else 0)
+        pair_of += [pair] * (1 + small.max() - len(pair_of))
     centroids = centroids_of(rows, small)
     # Rows have length 1: the mean cosine between two clusters is the product of their centroids.
     distances = 1 - centroids @ centroids.T
     np.fill_diagonal(distances, 0)
+    is_apart = np.isin(pair_of, pairs[np.argsort(-counts, kind="stable")[:num_clusters]])
+    differs = np.array(pair_of)[:, None] != np.array(pair_of)
+    distances[is_apart[:, None] & is_apart & differs] += 2  # no two rows are further from each other: these join last
     return _average_linkage(distances, num_clusters)[small]
 
 

@@ -71,7 +71,20 @@ def test_clusters_are_parts_of_type_pairs_where_neighbors_do_not_agree():
     assert all(len(pairs) == 1 for pairs in pairs_of_cluster) and set().union(*pairs_of_cluster) == set(types)
 
 
-def test_fewer_clusters_than_type_pairs_are_no_parts_of_them():
+def test_rare_type_pairs_join_the_frequent_ones():
+    rng = np.random.default_rng(0)
+    types = np.array(["A A"] * 120 + ["A B"] * 50 + ["B A"] * 28 + ["B B"] * 2)
+    rows = rng.standard_normal((200, 32)).astype(np.float32)
+    rows[:, :4] += 8 * (types[:, None] == ["A A", "A B", "B A", "A B"])
+    rows[-2:, 0] += 4  # B B is nearest to A A
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    linked = consensus.link_type_pairs(rows, types, 3)
+    truth = np.where(types == "B B", "A A", types)
+    assert same(linked, truth)
+    assert same(consensus.consensus(rows, 3, type_pairs=types).labels, truth)
+
+
+def test_fewer_clusters_than_frequent_type_pairs_are_no_parts_of_them():
     rng = np.random.default_rng(0)
     rows, types = rng.standard_normal((100, 8)).astype(np.float32), rng.choice(["A A", "A B", "B A"], 100)
     np.testing.assert_array_equal(
