@@ -135,10 +135,11 @@ def recipe_values(cell: Cell) -> dict[str, Any]:
 
     What the cell overrides is left out: the recipe may change there.
     """
-    keys = recipe_of(cell.recipe).keys() - cell.overrides.keys()
+    recipe = recipe_of(cell.recipe)
+    keys = recipe.keys() - cell.overrides.keys()
     if cell.kind not in TRAINED:
         keys &= set(UNTRAINED_KEYS)
-    return {key: recipe_of(cell.recipe)[key] for key in sorted(keys)}
+    return {key: recipe[key] for key in sorted(keys)}
 
 
 def make_cell(method: Method, seed: int, budget: Budget, num_rows: int, own_dropout: float | None) -> Cell:

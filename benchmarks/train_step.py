@@ -182,11 +182,10 @@ def check(plain: PlainLoop, ours: OurLoop):
         plain.model.train()
 
 
-def measure(encoder: str, args: argparse.Namespace) -> dict[str, dict]:
+def measure(encoder: str, args: argparse.Namespace, bf16: bool) -> dict[str, dict]:
     results = {}
     with tempfile.TemporaryDirectory() as folder:
-        precision = {"bf16": False} if args.float32 else {}
-        ours = build_ours(encoder, folder, args.batch_size, max(50, 256 // args.batch_size), **precision)
+        ours = build_ours(encoder, folder, args.batch_size, max(50, 256 // args.batch_size), bf16=bf16)
         plain = build_plain(ours)
         check(plain, ours)
         for phase in PHASES:
@@ -216,16 +215,17 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--float32", action="store_true", help="Ours in float32 too, where bfloat16 is native.")
     args = parser.parse_args()
+    bf16 = has_native_bfloat16() and not args.float32
     disable_progress_bars()
     with threads(args.threads):
         for encoder in args.encoders:
-            lines, results = [], measure(encoder, args)
+            lines, results = [], measure(encoder, args, bf16)
             for phase, sides in results.items():
                 share = np.median([figures["of the peak"] for figures in sides["siamure"]])
                 lines += [f"{encoder}, {phase} phase; ours reaches {share:.0%} of the peak:", ""]
                 lines += [ratio_table(sides, "instances/processor s", "plain"), ""]
-            precision = "float32" if args.float32 or not has_native_bfloat16() else "bfloat16"
-            write(f"train_step_{encoder}_{precision}", vars(args) | results, "\n".join(lines).strip())
+            name = f"train_step_{encoder}_{'bfloat16' if bf16 else 'float32'}"
+            write(name, vars(args) | results, "\n".join(lines).strip())
 
 
 if __name__ == "__main__":

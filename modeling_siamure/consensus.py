@@ -182,8 +182,9 @@ def link_type_pairs(rows: np.ndarray, type_pairs: np.ndarray, num_clusters: int)
     # Rows have length 1: the mean cosine between two clusters is the product of their centroids.
     distances = 1 - centroids @ centroids.T
     np.fill_diagonal(distances, 0)
+    pair_of = np.array(pair_of)
     is_apart = np.isin(pair_of, pairs[np.argsort(-counts, kind="stable")[:num_clusters]])
-    differs = np.array(pair_of)[:, None] != np.array(pair_of)
+    differs = pair_of[:, None] != pair_of
     distances[is_apart[:, None] & is_apart & differs] += 2  # no two rows are further from each other: these join last
     return _average_linkage(distances, num_clusters)[small]
 
