@@ -53,7 +53,10 @@ def compare(split: str, seeds: list[int]) -> dict:
         for partition in PARTITIONS:
             results[f"{partition}, {name}"] = []
             for seed in seeds:
-                found = consensus(h, number, seed, pairs) if partition == "consensus" else kmeans(h, number, seed)
+                if partition == "consensus":
+                    found = consensus(h, number, seed, pairs, h.shape[1] // 3)
+                else:
+                    found = kmeans(h, number, seed)
                 results[f"{partition}, {name}"].append(score.compute(predictions=found.labels, references=gold))
     overlap = neighbor_overlap(*(nearest_neighbors(h).numpy() for h in (half, whole)))
     return {"scores": results, "neighbor_overlap": overlap}

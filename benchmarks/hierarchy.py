@@ -56,7 +56,7 @@ def main():
     for number in NUMBERS:
         results[number] = {name: [] for name in configs}
         for seed in args.seeds:
-            clusters = consensus(embeddings, number, seed, type_pairs(rows))
+            clusters = consensus(embeddings, number, seed, type_pairs(rows), embeddings.shape[1] // 3)
             top = [Counter(gold[clusters.labels == c]).most_common(1)[0] for c in range(number)]
             majority, counts = [name for name, _ in top], [count for _, count in top]
             for name, config in configs.items():

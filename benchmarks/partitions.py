@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.preprocessing import normalize
 
 from modeling_siamure.clustering import kmeans, ward
-from modeling_siamure.consensus import NUM_NEIGHBORS, agreement, complete, consensus, link_type_pairs, start_leaves
+from modeling_siamure.consensus import NUM_NEIGHBORS, agreement, complete, consensus, divide_type_pairs, start_leaves
 from modeling_siamure.evaluation import type_pairs
 from modeling_siamure.neighbors import keep_mutual, nearest_neighbors
 
@@ -34,7 +34,10 @@ def partitions(embeddings: np.ndarray, number: int, seed: int, pairs: np.ndarray
         "consensus of heads": lambda: consensus(embeddings, number, seed),
     }
     if pairs is not None:
-        found["parts of type pairs"] = lambda: complete(embeddings, rows, link_type_pairs(rows, pairs, number))
+        for title, size in {"parts of type pairs, by linkage": 0, "parts of type pairs": rows.shape[1] // 3}.items():
+            found[title] = lambda size=size: complete(
+                embeddings, rows, divide_type_pairs(rows, pairs, number, size, seed)
+            )
     return found
 
 

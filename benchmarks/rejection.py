@@ -30,7 +30,8 @@ from .runs import REPOSITORY, write
 def measure(
     embeddings: np.ndarray, gold: np.ndarray, pairs: np.ndarray, number: int, seed: int, metric
 ) -> dict[str, float]:
-    clusters, has_none = consensus(embeddings, number, seed, pairs), gold == "no relation"
+    clusters = consensus(embeddings, number, seed, pairs, embeddings.shape[1] // 3)
+    has_none = gold == "no relation"
     found = assign_rows(embeddings, clusters.centroids)
     rejection = fit_rejection(embeddings, found, number, seed)
     rejected = rejection.label(found) < 0

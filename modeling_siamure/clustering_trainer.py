@@ -43,8 +43,8 @@ class ClusteringTrainer(Trainer):
 
     def _partition(self, dataset: Dataset, embeddings: np.ndarray) -> Clusters:
         """The clusters of a dataset; on the main process alone."""
-        number = self.model.config.num_labels
-        return partition(embeddings, number, self.args, type_pairs(dataset), self._show_progress)
+        number, size = self.model.config.num_labels, self.model.config.context_size
+        return partition(embeddings, number, self.args, type_pairs(dataset), size, self._show_progress)
 
     def _kmeans(self, embeddings: np.ndarray) -> Clusters:
         return kmeans(embeddings, self.model.config.num_labels, self.args.seed, self.args.kmeans_restarts)

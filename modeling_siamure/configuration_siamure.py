@@ -89,7 +89,12 @@ class SiamUREConfig(PreTrainedConfig):
     @property
     def relation_embedding_size(self) -> int:
         """Dimension of h: 2d, or 3d with the context, where d is the encoder's hidden size."""
-        return (3 if self.pooling.endswith("context") else 2) * self.encoder_config.hidden_size
+        return 2 * self.encoder_config.hidden_size + self.context_size
+
+    @property
+    def context_size(self) -> int:
+        """How many of h's last dimensions hold the words between the mentions: d with the context, else 0."""
+        return self.encoder_config.hidden_size if self.pooling.endswith("context") else 0
 
     @property
     def num_markers(self) -> int:

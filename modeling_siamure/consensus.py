@@ -24,6 +24,7 @@ LEARNING_RATE = 1e-3
 DROPOUT = 0.1
 ENTROPY_WEIGHT = 1.0
 FREQUENT = 0.95  # type pairs that hold so large a share of the rows together are frequent
+RARE = 0.01  # and those that hold so small a one are rare
 MIN_AGREEMENT = 0.75  # by the figures in benchmarks/EXPERIMENTS.md
 
 
@@ -32,6 +33,7 @@ def consensus(
     num_clusters: int,
     seed: int = 0,
     type_pairs: np.ndarray | None = None,
+    context_size: int = 0,
     show_progress: bool = False,
 ) -> Clusters:
     """Partitions h such that neighbors share a cluster.
@@ -42,8 +44,7 @@ def consensus(
 
     A corpus may have few relations that are frequent and many that are rare. Clusters of similar size then cut through
     the frequent ones, and neighbors agree on them hardly better than any two rows of the same types do. Where that is
-    so, and each frequent type pair can have a cluster, the clusters are unions of small clusters that lie within type
-    pairs, by average linkage, which cares little for size.
+    so, and each frequent type pair can have a cluster, the clusters are parts of type pairs (`divide_type_pairs`).
 
     All this looks at a sample of 4096 rows; the others are assigned.
 
@@ -52,6 +53,7 @@ def consensus(
         num_clusters: C.
         seed: Fixes sample, starts and batches.
         type_pairs: Head and tail type of each row as one word, `(rows,)`; none where there are no types.
+        context_size: How many of h's last dimensions hold the words between the mentions.
         show_progress: Whether to show a progress bar.
 
     Raises:
@@ -70,7 +72,8 @@ def consensus(
     if type_pairs is not None and num_clusters >= count_frequent(type_pairs[chosen]):
         start = ward(rows, num_clusters, seed, start_leaves(num_clusters)).labels
         if agreement(start, neighbors, type_pairs[chosen]) < MIN_AGREEMENT:
-            return complete(embeddings, rows, link_type_pairs(rows, type_pairs[chosen], num_clusters))
+            parts = divide_type_pairs(rows, type_pairs[chosen], num_clusters, context_size, seed)
+            return complete(embeddings, rows, parts)
     votes = [
         _vote(rows, neighbors, num_clusters, NUM_HEADS * seed + head)
         for head in tqdm(range(NUM_HEADS), desc="Cluster heads", disable=not show_progress)
@@ -148,44 +151,75 @@ def _join(votes: np.ndarray, num_clusters: int) -> np.ndarray:
     return _average_linkage(distances, num_clusters)
 
 
-def count_frequent(type_pairs: np.ndarray) -> int:
-    """How many type pairs it takes, the most frequent first, to hold 95 % of the rows `(rows,)`.
+def count_frequent(type_pairs: np.ndarray, share: float = FREQUENT) -> int:
+    """How many type pairs it takes, the most frequent first, to hold such a share of the rows `(rows,)`.
 
     >>> count_frequent(np.repeat(["PERSON CITY", "CITY PERSON", "CITY CITY"], [90, 6, 4]))
     2
     """
     counts = np.sort(np.unique(type_pairs, return_counts=True)[1])[::-1]
-    return 1 + int(np.searchsorted(counts.cumsum(), FREQUENT * len(type_pairs)))
+    return 1 + int(np.searchsorted(counts.cumsum(), share * len(type_pairs)))
 
 
-def link_type_pairs(rows: np.ndarray, type_pairs: np.ndarray, num_clusters: int) -> np.ndarray:
-    """Joins small clusters of rows, none of which has two type pairs, by average linkage.
+def divide_type_pairs(
+    rows: np.ndarray, type_pairs: np.ndarray, num_clusters: int, context_size: int = 0, seed: int = 0
+) -> np.ndarray:
+    """Clusters none of which has two frequent type pairs.
 
-    Type pairs stay apart. Where there are fewer clusters, the most frequent ones do, and the others join them.
+    Each type pair is a group, but for the rarest, which hold 1 % of the rows or don't fit: these share one. A group
+    whose words between the mentions differ much holds several relations: the most diverse is cut in two by Ward's
+    method on these words, again and again, until there are twice as many groups. Clusters that are left over are found
+    within the groups by average linkage, which cares little for size.
 
     Args:
         rows: L2-normalized h, `(rows, size)`.
         type_pairs: Head and tail type of each, `(rows,)`.
-        num_clusters: C.
+        num_clusters: C, at least 2.
+        context_size: How many of h's last dimensions hold the words between; 0 where none do: no group is then cut.
+        seed: Fixes the cuts of groups of more than 2048 rows.
 
     Returns:
         Their clusters, `(rows,)`.
     """
-    small, pair_of = np.full(len(rows), -1), []
     pairs, counts = np.unique(type_pairs, return_counts=True)
-    for pair, count in zip(pairs, counts, strict=True):
-        members = np.flatnonzero(type_pairs == pair)
-        number = max(1, min(count, round(4 * num_clusters * count / len(rows))))
-        small[members] = small.max() + 1 + (ward(rows[members], number).labels if number > 1 else 0)
-        pair_of += [pair] * (1 + small.max() - len(pair_of))
-    centroids = centroids_of(rows, small)
+    number = min(count_frequent(type_pairs, 1 - RARE), num_clusters - 1)
+    frequent = pairs[np.argsort(-counts, kind="stable")[:number]]
+    _, groups = np.unique(np.where(np.isin(type_pairs, frequent), type_pairs, ""), return_inverse=True)
+    if context_size:
+        groups = _cut_diverse(normalize(rows[:, -context_size:]), groups, num_clusters, seed)
+    return _link_within(rows, groups, num_clusters)
+
+
+def _cut_diverse(context: np.ndarray, groups: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
+    """Cuts groups `(rows,)` whose rows of `context` `(rows, size)`, L2-normalized, differ most, until they are twice
+    as many, or as many as clusters; none that has less than half a cluster's share of the rows.
+    """
+    groups, smallest = groups.copy(), max(2, len(groups) / (2 * num_clusters))
+    for label in range(groups.max() + 1, min(num_clusters, 2 * (groups.max() + 1))):
+        members = [np.flatnonzero(groups == group) for group in range(label)]
+        large = [its for its in members if len(its) >= smallest]
+        if not large:
+            break
+        # Of so many rows, the variance of a sample: without the correction a small group would seem less diverse.
+        most = max(large, key=lambda its: context[its].var(axis=0, ddof=1).sum())
+        groups[most[ward(context[most], 2, seed).labels == 1]] = label
+    return groups
+
+
+def _link_within(rows: np.ndarray, groups: np.ndarray, num_clusters: int) -> np.ndarray:
+    """Joins small clusters of L2-normalized rows, each within one of the groups `(rows,)`, by average linkage."""
+    small, group_of = np.full(len(rows), -1), []
+    for group in range(groups.max() + 1):
+        members = np.flatnonzero(groups == group)
+        number = max(1, round(4 * num_clusters * len(members) / len(rows)))
+        number = min(number, len(members))
+        small[members] = len(group_of) + (ward(rows[members], number).labels if number > 1 else 0)
+        group_of += [group] * number
+    centroids, group_of = centroids_of(rows, small), np.array(group_of)
     # Rows have length 1: the mean cosine between two clusters is the product of their centroids.
     distances = 1 - centroids @ centroids.T
     np.fill_diagonal(distances, 0)
-    pair_of = np.array(pair_of)
-    is_apart = np.isin(pair_of, pairs[np.argsort(-counts, kind="stable")[:num_clusters]])
-    differs = pair_of[:, None] != pair_of
-    distances[is_apart[:, None] & is_apart & differs] += 2  # no two rows are further from each other: these join last
+    distances[group_of[:, None] != group_of] += 2  # no two rows are further from each other: groups stay apart
     return _average_linkage(distances, num_clusters)[small]
 
 

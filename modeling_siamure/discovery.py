@@ -206,7 +206,8 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         if number > 1 and (different := len(np.unique(few, axis=0))) < number:
             problem = f"{different} different rows can't form {number} clusters"
             raise ValueError(f"{problem}; ask for fewer, or give more rows")
-        fitted = partition(embeddings, number, self._arguments(""), type_pairs(rows), self.show_progress)
+        args, size = self._arguments(""), self.model_.config.context_size
+        fitted = partition(embeddings, number, args, type_pairs(rows), size, self.show_progress)
         return fitted.centroids[np.argsort(-np.array(fitted.sizes), kind="stable")]
 
     def _store(self, clusters: Clusters, rejection: Rejection | None):

@@ -23,9 +23,7 @@ def relation_tree(centroids: np.ndarray, config: SiamUREConfig) -> np.ndarray:
     """
     if len(centroids) < 2:
         return np.empty((0, 4))
-    if config.pooling.endswith("context"):
-        centroids = centroids[:, -config.encoder_config.hidden_size :]
-    return hierarchy.linkage(centroids, "ward")
+    return hierarchy.linkage(centroids[:, -config.context_size :], "ward")  # all of h where that is 0
 
 
 def cut_tree(tree: np.ndarray, num_groups: int) -> np.ndarray:

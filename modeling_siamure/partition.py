@@ -12,6 +12,7 @@ def partition(
     num_clusters: int,
     args: SiamURETrainingArguments,
     type_pairs: np.ndarray | None = None,
+    context_size: int = 0,
     show_progress: bool = False,
 ) -> Clusters:
     """Partitions h by k-means or by the consensus of cluster heads.
@@ -20,11 +21,11 @@ def partition(
         embeddings: h, `(rows, size)`.
         num_clusters: C.
         args: `partition` says how; `seed` and, for k-means, `kmeans_restarts` are taken too.
-        type_pairs, show_progress: See `consensus`.
+        type_pairs, context_size, show_progress: See `consensus`.
 
     Raises:
         ValueError: There are fewer rows than clusters.
     """
     if args.partition == "kmeans":
         return kmeans(embeddings, num_clusters, args.seed, args.kmeans_restarts)
-    return consensus(embeddings, num_clusters, args.seed, type_pairs, show_progress)
+    return consensus(embeddings, num_clusters, args.seed, type_pairs, context_size, show_progress)

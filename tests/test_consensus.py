@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
+from sklearn.preprocessing import normalize
 
 from modeling_siamure import clustering, consensus
 from modeling_siamure.clustering import assign
@@ -71,17 +72,39 @@ def test_clusters_are_parts_of_type_pairs_where_neighbors_do_not_agree():
     assert all(len(pairs) == 1 for pairs in pairs_of_cluster) and set().union(*pairs_of_cluster) == set(types)
 
 
-def test_rare_type_pairs_join_the_frequent_ones():
+def test_the_rarest_type_pairs_share_a_cluster():
     rng = np.random.default_rng(0)
-    types = np.array(["A A"] * 120 + ["A B"] * 50 + ["B A"] * 28 + ["B B"] * 2)
+    types = np.array(["A A"] * 120 + ["A B"] * 78 + ["B A", "B B"])  # the last two hold 1 % of the rows
     rows = rng.standard_normal((200, 32)).astype(np.float32)
-    rows[:, :4] += 8 * (types[:, None] == ["A A", "A B", "B A", "A B"])
-    rows[-2:, 0] += 4  # B B is nearest to A A
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    linked = consensus.link_type_pairs(rows, types, 3)
-    truth = np.where(types == "B B", "A A", types)
-    assert same(linked, truth)
-    assert same(consensus.consensus(rows, 3, type_pairs=types).labels, truth)
+    truth = np.where(np.isin(types, ["B A", "B B"]), "rare", types)
+    assert same(consensus.divide_type_pairs(rows, types, 3), truth)
+    truth = np.where(types == "A A", types, "others")  # two clusters have no room for more
+    assert same(consensus.divide_type_pairs(rows, types, 2), truth)
+
+
+def test_the_type_pair_with_the_most_diverse_words_between_is_cut():
+    rng = np.random.default_rng(0)
+    types = np.repeat(["A A", "A B", "B A"], [100, 60, 40])
+    words = np.repeat([0, 1, 2, 3], [100, 30, 30, 40])  # A B holds two relations, by the words between the mentions
+    mentions = rng.standard_normal((200, 8))  # and mentions differ most in A A
+    mentions[100:] = 0.1 * mentions[100:] + np.eye(8)[[0] * 60 + [1] * 40]
+    rows = normalize(np.hstack([normalize(mentions), np.eye(8)[words] + 0.05 * rng.standard_normal((200, 8))]))
+    rows = rows.astype(np.float32)
+    assert same(consensus.divide_type_pairs(rows, types, 4, context_size=8), words)
+    assert not same(consensus.divide_type_pairs(rows, types, 4), words)
+    assert same(consensus.consensus(rows, 4, type_pairs=types, context_size=8).labels, words)
+
+
+def test_groups_are_at_most_doubled_and_small_ones_stay_whole():
+    rng = np.random.default_rng(0)
+    context = normalize(rng.standard_normal((100, 8)))
+    groups = np.repeat([0, 1], [95, 5])
+    cut = consensus._cut_diverse(context, groups, 9, seed=0)
+    assert len(set(cut)) == 4 and len(set(cut[95:])) == 1 and not set(cut[:95]) & set(cut[95:])
+    assert len(set(consensus._cut_diverse(context, groups, 3, seed=0))) == 3
+    assert (groups == np.repeat([0, 1], [95, 5])).all()
+    np.testing.assert_array_equal(consensus._cut_diverse(context, np.arange(100), 100, seed=0), np.arange(100))
 
 
 def test_fewer_clusters_than_frequent_type_pairs_are_no_parts_of_them():

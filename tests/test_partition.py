@@ -20,11 +20,12 @@ def test_a_recipe_decides(way, tmp_path):
     assert not np.array_equal(*(clusters.centroids for clusters in expected.values()))
 
 
-def test_types_reach_the_consensus(tmp_path):
-    """Noise of two type pairs: neighbors do not agree on clusters, so these are the type pairs."""
+def test_types_and_context_reach_the_consensus(tmp_path):
+    """Noise of two type pairs: neighbors do not agree on clusters, so these are parts of the type pairs."""
     rows = np.random.default_rng(0).normal(size=(120, 16))
     pairs = np.tile(["PERSON ORG", "ORG CITY"], 60)
     args = SiamURETrainingArguments(str(tmp_path), partition="consensus")
-    found = partition(rows, 2, args, pairs)
-    np.testing.assert_array_equal(found.centroids, consensus(rows, 2, type_pairs=pairs).centroids)
-    assert not np.array_equal(found.centroids, consensus(rows, 2).centroids)
+    found = partition(rows, 4, args, pairs, 8)
+    np.testing.assert_array_equal(found.centroids, consensus(rows, 4, type_pairs=pairs, context_size=8).centroids)
+    assert not np.array_equal(found.centroids, consensus(rows, 4, type_pairs=pairs).centroids)
+    assert not np.array_equal(found.centroids, consensus(rows, 4).centroids)
