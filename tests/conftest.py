@@ -4,6 +4,7 @@ import random
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from datasets import Dataset
 from transformers import AutoTokenizer, BertConfig, BertModel, BertTokenizer
 
@@ -41,6 +42,13 @@ def make_rows(count: int, seed: int = 0) -> list[dict]:
             }
         )
     return rows
+
+
+@pytest.fixture(autouse=True)
+def own_accelerator_state():
+    """A trainer's precision, bfloat16 where the processor has it, would be that of all tests that follow."""
+    yield
+    AcceleratorState._reset_state()
 
 
 @pytest.fixture(scope="session")
