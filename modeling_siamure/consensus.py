@@ -168,8 +168,8 @@ def divide_type_pairs(
 
     Each type pair is a group, but for the rarest, which hold 1 % of the rows or don't fit: these share one. A group
     whose words between the mentions differ much holds several relations: the most diverse is cut in two by Ward's
-    method on these words, again and again, until there are twice as many groups. Clusters that are left over are found
-    within the groups by average linkage, which cares little for size.
+    method on these words, again and again, until there are twice as many groups: further cuts would halve frequent
+    relations. Clusters that are left over are found within the groups by average linkage, which cares little for size.
 
     Args:
         rows: L2-normalized h, `(rows, size)`.
@@ -211,8 +211,7 @@ def _link_within(rows: np.ndarray, groups: np.ndarray, num_clusters: int) -> np.
     small, group_of = np.full(len(rows), -1), []
     for group in range(groups.max() + 1):
         members = np.flatnonzero(groups == group)
-        number = max(1, round(4 * num_clusters * len(members) / len(rows)))
-        number = min(number, len(members))
+        number = min(len(members), max(1, round(4 * num_clusters * len(members) / len(rows))))
         small[members] = len(group_of) + (ward(rows[members], number).labels if number > 1 else 0)
         group_of += [group] * number
     centroids, group_of = centroids_of(rows, small), np.array(group_of)
