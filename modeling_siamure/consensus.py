@@ -68,17 +68,41 @@ def consensus(
     rows = normalize(np.asarray(embeddings[chosen], dtype=np.float32))
     if num_clusters == 1 or len(rows) < 3:
         return kmeans(embeddings, num_clusters, seed)
-    neighbors = keep_mutual(search_blocks(rows, min(NUM_NEIGHBORS, len(rows) - 1)).indices.numpy())
-    if type_pairs is not None and num_clusters >= count_frequent(type_pairs[chosen]):
-        start = ward(rows, num_clusters, seed, start_leaves(num_clusters)).labels
-        if agreement(start, neighbors, type_pairs[chosen]) < MIN_AGREEMENT:
-            parts = divide_type_pairs(rows, type_pairs[chosen], num_clusters, context_size, seed)
-            return complete(embeddings, rows, parts)
+    have_room = type_pairs is not None and num_clusters >= count_frequent(type_pairs[chosen])
+    if have_room and agreement_beyond_types(embeddings, num_clusters, type_pairs, seed) < MIN_AGREEMENT:
+        parts = divide_type_pairs(rows, type_pairs[chosen], num_clusters, context_size, seed)
+        return complete(embeddings, rows, parts)
+    neighbors = _mutual_neighbors(rows)
     votes = [
         _vote(rows, neighbors, num_clusters, NUM_HEADS * seed + head)
         for head in tqdm(range(NUM_HEADS), desc="Cluster heads", disable=not show_progress)
     ]
     return complete(embeddings, rows, _join(np.stack(votes, axis=1), num_clusters))
+
+
+def _mutual_neighbors(rows: np.ndarray) -> np.ndarray:
+    return keep_mutual(search_blocks(rows, min(NUM_NEIGHBORS, len(rows) - 1)).indices.numpy())
+
+
+def agreement_beyond_types(embeddings: np.ndarray, num_clusters: int, type_pairs: np.ndarray, seed: int = 0) -> float:
+    """How well mutual neighbors agree on clusters of similar size, beyond what their entity types explain.
+
+    Where it is below `MIN_AGREEMENT`, such clusters are not what neighbors share, and a head that makes neighbors agree
+    on them learns little but the types. It looks at a sample of 4096 rows.
+
+    Args:
+        embeddings: h, `(rows, size)`.
+        num_clusters: C.
+        type_pairs: Head and tail type of each row, `(rows,)`.
+        seed: Fixes the sample and the clusters, Ward's.
+
+    Returns:
+        `agreement`: 1 always, 0 as often as two rows of the same type pair; below 0 even less often.
+    """
+    chosen = sample_rows(len(embeddings), seed)
+    rows = normalize(np.asarray(embeddings[chosen], dtype=np.float32))
+    clusters = ward(rows, num_clusters, seed, start_leaves(num_clusters))
+    return agreement(clusters.labels, _mutual_neighbors(rows), type_pairs[chosen])
 
 
 def agreement(labels: np.ndarray, neighbors: np.ndarray, groups: np.ndarray) -> float:

@@ -18,9 +18,10 @@ from .averaging import Start
 from .checkpointing import ResumableTrainer
 from .clustering import initialize_cluster_head, ward
 from .clustering_trainer import ClusteringTrainer
+from .consensus import MIN_AGREEMENT, agreement_beyond_types
 from .data_collator import AnchorDataset, LengthBucketBatchSampler, RelationCollator, tokenize_dataset
 from .distributed import on_main
-from .evaluation import DIAGNOSED_ROWS, diagnose, gold_labels
+from .evaluation import DIAGNOSED_ROWS, diagnose, gold_labels, type_pairs
 from .modeling_siamure import SiamUREModel
 from .neighbors import keep_mutual, nearest_neighbors, neighbor_accuracy, neighbor_overlap
 from .objective import AnchorCounts, batch_loss
@@ -61,7 +62,8 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
     For `warmup_epochs` epochs the loss is L_Rl (Eq. 6). Then, before each epoch (or every `neighbor_refresh_epochs`),
     the K nearest neighbors of each instance are mined from h, and the loss is L_Rl + eta L_Cl (Eq. 9). When training
     ends, the encoder goes back towards its start, as far as `start_share` says, and centroids of clusters of h are
-    stored in the model.
+    stored in the model. If `start_share` is not 0, it goes back all the way where neighbors, as the joint phase began,
+    agreed on clusters hardly better than their entity types did: they teach little else.
 
     Any number of processes trains the same model as one whose batches are as large as all of theirs together. Gradient
     accumulation does too, but for the entropy term: each of its batches has an entropy of its own.
@@ -124,6 +126,7 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
         self._mined_epoch = -1
         # A run that is resumed starts here too: what the checkpoint holds comes later.
         self._start = Start(model.encoder) if args.start_share else None
+        self._goes_back = False  # all the way, since the joint phase began
         self.add_callback(PhaseCallback(self))
         if self.train_dataset is not None:
             self.anchors = AnchorDataset(self.train_dataset)
@@ -158,6 +161,8 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
             self._mine_neighbors(embeddings)
             if is_first and args.cluster_head_init != "random":
                 self._initialize_cluster_head(embeddings)
+            if is_first and self._start is not None:
+                self._judge_neighbors(embeddings)
             self._mined_epoch = epoch
         self.anchors.draw_neighbors(self.neighbors, args.neighbors_per_anchor, self.batch_sampler.seed, epoch)
         self.batch_sampler.lengths = self.anchors.batch_lengths()
@@ -199,15 +204,32 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
         # Also where the model's own tensors are shards of these.
         set_model_state_dict(self.model, on_main(start), options=StateDictOptions(full_state_dict=True, strict=False))
 
+    def _judge_neighbors(self, embeddings: np.ndarray):
+        """Lets the encoder go back to its start in the end where neighbors teach little but the entity types."""
+        pairs, number = type_pairs(self.train_dataset), self.model.config.num_labels
+        if pairs is None or len(set(pairs)) == 1:
+            return
+        found = on_main(lambda: agreement_beyond_types(embeddings, number, pairs, self.args.seed))
+        self.log({"agreement_beyond_types": found})
+        self._goes_back = found < MIN_AGREEMENT
+        if self._goes_back and self.is_world_process_zero():
+            logger.warning(
+                "neighbors agree on clusters hardly better than entity types do (%.2f; %.2f is asked for), so training "
+                "on them teaches little else: the encoder goes back to its start when training ends. start_share=0 "
+                "keeps what is trained",
+                found,
+                MIN_AGREEMENT,
+            )
+
     def _reshard(self):
         if isinstance(self.model, FSDPModule):
             self.model.reshard()  # embedding has left some weights gathered
 
     def average_encoder(self):
-        """Takes the encoder back towards its start, as far as `start_share` says."""
+        """Takes the encoder back towards its start, as far as `start_share` says, or neighbors had little to teach."""
         if self._start is not None:
             self._reshard()
-            self._start.mix_into(self.model.encoder, self.args.start_share)
+            self._start.mix_into(self.model.encoder, 1.0 if self._goes_back else self.args.start_share)
 
     def diagnose_epoch(self):
         """Logs the health of the embeddings of some training rows, and warns of a collapse."""
@@ -299,7 +321,8 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
     def _save_rng_state(self, output_dir: str) -> None:
         super()._save_rng_state(output_dir)
         if self.neighbors is not None and self.args.should_save:
-            state = {"neighbors": self.neighbors, "mined_epoch": np.array([self._mined_epoch])}
+            state = {"mined_epoch": self._mined_epoch, "goes_back": self._goes_back}
+            state = {"neighbors": self.neighbors, **{name: np.array([value]) for name, value in state.items()}}
             save_file(state, Path(output_dir, NEIGHBORS_FILE))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
@@ -308,6 +331,7 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
         if path.exists():
             state = load_file(path)
             self.neighbors, self._mined_epoch = state["neighbors"], int(state["mined_epoch"][0])
+            self._goes_back = bool(state["goes_back"][0])
 
 
 def _check_size(

@@ -62,6 +62,13 @@ def test_agreement_by_hand():
     assert agreement(np.array([0, 0, 1, 1]), neighbors, groups) == 0
 
 
+def test_agreement_beyond_types():
+    rows, truth = blobs([60, 40, 30, 20], 0.15)
+    types = np.random.default_rng(0).choice(["A A", "A B"], 150)  # say nothing
+    assert consensus.agreement_beyond_types(rows, 4, types) == pytest.approx(1)
+    assert consensus.agreement_beyond_types(rows, 4, np.array(list("abcd"))[truth]) == 0  # say all
+
+
 def test_clusters_are_parts_of_type_pairs_where_neighbors_do_not_agree():
     rng = np.random.default_rng(0)
     types = np.array(["A A"] * 120 + ["A B"] * 50 + ["B A"] * 29 + ["B B"])

@@ -96,6 +96,32 @@ def test_the_encoder_ends_between_its_start_and_what_was_trained(runs):
     assert np.bincount(nearest, minlength=3).tolist() == trainer.model.config.cluster_sizes
 
 
+def test_the_encoder_goes_back_where_neighbors_teach_little_but_types(encoder, rows, tmp_path, monkeypatch, caplog):
+    def swap(row, number):
+        is_swapped = number % 2 == 1
+        text = row["text"].translate(str.maketrans("12", "21")) if is_swapped else row["text"]
+        types = {"head_type": row["tail_type"], "tail_type": row["head_type"]} if is_swapped else {}
+        return {"text": text, **types}
+
+    options = {"start_share": 0.25, "warmup_epochs": 0, "save_strategy": "epoch"}
+    rows = rows.map(swap, with_indices=True)
+    monkeypatch.setattr("modeling_siamure.trainer.MIN_AGREEMENT", 2.0)  # 1 is the most that there can be
+    trainer = make_trainer(encoder, rows, tmp_path / "back", **options)
+    before = weights(trainer)
+    trainer.train()
+    assert "encoder" not in changed(before, weights(trainer))
+    assert "start_share=0 keeps what is trained" in caplog.text
+    (agreement,) = [logs[name] for logs in trainer.state.log_history for name in logs if name.endswith("beyond_types")]
+    monkeypatch.setattr("modeling_siamure.trainer.MIN_AGREEMENT", agreement - 0.01)
+    resumed = make_trainer(encoder, rows, tmp_path / "resumed", **options)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "back" / "checkpoint-4"))
+    assert "encoder" not in changed(before, weights(resumed))  # the decision travels with the checkpoint
+    caplog.clear()
+    kept = make_trainer(encoder, rows, tmp_path / "kept", **options)
+    kept.train()
+    assert "encoder" in changed(before, weights(kept)) and "goes back" not in caplog.text
+
+
 def test_two_runs_are_one(runs):
     first, second = runs(), runs()
     assert not changed(first[1], second[1])
