@@ -62,7 +62,10 @@ class SiamURETrainingArguments(TrainingArguments):
     )
     start_share: float = field(
         default=0.0,
-        metadata={"help": "Share of its first weights in the encoder that training leaves; 0 leaves the trained ones."},
+        metadata={
+            "help": "Share of its first weights in the encoder that training leaves. 0 leaves the trained ones; any "
+            "other is 1 where neighbors teach little but the entity types."
+        },
     )
     partition: Literal["kmeans", "consensus"] = field(
         default="kmeans", metadata={"help": "Clusters of h: k-means, as in the paper, or what cluster heads agree on."}
