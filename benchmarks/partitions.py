@@ -12,9 +12,8 @@ import numpy as np
 from sklearn.preprocessing import normalize
 
 from modeling_siamure.clustering import kmeans, ward
-from modeling_siamure.consensus import NUM_NEIGHBORS, agreement, complete, consensus, divide_type_pairs, start_leaves
+from modeling_siamure.consensus import agreement_beyond_types, complete, consensus, divide_type_pairs, start_leaves
 from modeling_siamure.evaluation import type_pairs
-from modeling_siamure.neighbors import keep_mutual, nearest_neighbors
 
 from .corpora import draw, load, untrained_embeddings
 from .paper_methods import metric
@@ -53,12 +52,11 @@ def main():
         for seed in args.seeds:
             rows = draw(corpus, ROWS, seed)
             embeddings = untrained_embeddings(rows, args.work_dir / f"{name}-{seed}.npy")
-            neighbors = keep_mutual(nearest_neighbors(embeddings, NUM_NEIGHBORS).numpy())
             pairs, gold = type_pairs(rows), np.array(rows["relation"])
             for number in numbers:
-                start = ward(embeddings, number, seed, start_leaves(number)).labels
                 groups = np.zeros(len(rows)) if pairs is None else pairs
-                agreements.setdefault(f"{name}, {number}", []).append(agreement(start, neighbors, groups))
+                found = agreement_beyond_types(embeddings, number, groups, seed)
+                agreements.setdefault(f"{name}, {number}", []).append(found)
                 if pairs is not None:
                     scores = metric().compute(predictions=pairs, references=gold)
                     results[number].setdefault("one cluster per type pair", []).append(scores)

@@ -321,8 +321,8 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
     def _save_rng_state(self, output_dir: str) -> None:
         super()._save_rng_state(output_dir)
         if self.neighbors is not None and self.args.should_save:
-            state = {"mined_epoch": self._mined_epoch, "goes_back": self._goes_back}
-            state = {"neighbors": self.neighbors, **{name: np.array([value]) for name, value in state.items()}}
+            state = {"neighbors": self.neighbors, "mined_epoch": np.array([self._mined_epoch])}
+            state["goes_back"] = np.array([self._goes_back])
             save_file(state, Path(output_dir, NEIGHBORS_FILE))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
