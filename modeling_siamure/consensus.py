@@ -68,11 +68,11 @@ def consensus(
     rows = normalize(np.asarray(embeddings[chosen], dtype=np.float32))
     if num_clusters == 1 or len(rows) < 3:
         return kmeans(embeddings, num_clusters, seed)
-    have_room = type_pairs is not None and num_clusters >= count_frequent(type_pairs[chosen])
-    if have_room and agreement_beyond_types(embeddings, num_clusters, type_pairs, seed) < MIN_AGREEMENT:
-        parts = divide_type_pairs(rows, type_pairs[chosen], num_clusters, context_size, seed)
-        return complete(embeddings, rows, parts)
     neighbors = _mutual_neighbors(rows)
+    pairs = None if type_pairs is None else type_pairs[chosen]
+    have_room = pairs is not None and num_clusters >= count_frequent(pairs)
+    if have_room and _agreement_on_ward(rows, neighbors, num_clusters, pairs, seed) < MIN_AGREEMENT:
+        return complete(embeddings, rows, divide_type_pairs(rows, pairs, num_clusters, context_size, seed))
     votes = [
         _vote(rows, neighbors, num_clusters, NUM_HEADS * seed + head)
         for head in tqdm(range(NUM_HEADS), desc="Cluster heads", disable=not show_progress)
@@ -98,11 +98,20 @@ def agreement_beyond_types(embeddings: np.ndarray, num_clusters: int, type_pairs
 
     Returns:
         `agreement`: 1 always, 0 as often as two rows of the same type pair; below 0 even less often.
+
+    >>> rows = np.repeat([[1.0, 0.0], [0.0, 1.0]], 30, axis=0) + np.linspace(0, 0.1, 120).reshape(60, 2)
+    >>> agreement_beyond_types(rows, num_clusters=2, type_pairs=np.repeat("PERSON CITY", 60))
+    1.0
     """
     chosen = sample_rows(len(embeddings), seed)
     rows = normalize(np.asarray(embeddings[chosen], dtype=np.float32))
-    clusters = ward(rows, num_clusters, seed, start_leaves(num_clusters))
-    return agreement(clusters.labels, _mutual_neighbors(rows), type_pairs[chosen])
+    return _agreement_on_ward(rows, _mutual_neighbors(rows), num_clusters, type_pairs[chosen], seed)
+
+
+def _agreement_on_ward(
+    rows: np.ndarray, neighbors: np.ndarray, num_clusters: int, type_pairs: np.ndarray, seed: int
+) -> float:
+    return agreement(ward(rows, num_clusters, seed, start_leaves(num_clusters)).labels, neighbors, type_pairs)
 
 
 def agreement(labels: np.ndarray, neighbors: np.ndarray, groups: np.ndarray) -> float:

@@ -126,7 +126,7 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
         self._mined_epoch = -1
         # A run that is resumed starts here too: what the checkpoint holds comes later.
         self._start = Start(model.encoder) if args.start_share else None
-        self._goes_back = False  # all the way, since the joint phase began
+        self._goes_back = False  # whether all the way; decided when the joint phase begins
         self.add_callback(PhaseCallback(self))
         if self.train_dataset is not None:
             self.anchors = AnchorDataset(self.train_dataset)
@@ -226,7 +226,7 @@ class SiamURETrainer(ClusteringTrainer, ResumableTrainer):
             self.model.reshard()  # embedding has left some weights gathered
 
     def average_encoder(self):
-        """Takes the encoder back towards its start, as far as `start_share` says, or neighbors had little to teach."""
+        """Takes the encoder back to its start: as far as `start_share` says, or as `_judge_neighbors` found."""
         if self._start is not None:
             self._reshard()
             self._start.mix_into(self.model.encoder, 1.0 if self._goes_back else self.args.start_share)
