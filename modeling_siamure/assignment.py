@@ -1,72 +1,66 @@
 """Which cluster a row belongs to, how clearly, and which rows belong to none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from scipy.optimize import linear_sum_assignment
-from scipy.special import softmax
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import confusion_matrix
 from sklearn.preprocessing import normalize
 
 from .clustering import assign, ward
 from .consensus import start_leaves
+from .modeling_siamure import UNASSIGNED, is_outlier, nearest_clusters
 
-BLOCK = 16384
-UNASSIGNED, SKIPPED = -1, -2
+SKIPPED = -2  # the label of a row whose mentions alone are too long
 RESAMPLED_ROWS = 5000
 NUM_RESAMPLES = 8
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """Where each row belongs, `(rows,)` each.
+    """The clusters of some rows, `(rows,)` each.
 
     Attributes:
-        clusters: The nearest centroid.
-        scores: How clear the choice is: softmax of -s/2 |h - mu_c|^2 with s = 2 C / total variance of h, as in the
-            pipeline.
+        labels: The cluster of each row; -1 where it belongs to none, -2 where it was skipped.
+        clusters: The nearest centroid, also of rows that belong to none.
+        scores: How clear the choice is, see `SiamUREModel.cluster_scores`.
         distances: |h - mu| to the nearest centroid, between 0 and 2.
-        margins: 1 - distance to the nearest centroid / distance to the second: 0 half-way between the two, 1 on a
-            centroid. 1 where there is one cluster.
+        margins: 1 - distance to the nearest centroid / distance to the second: 0 half-way between
+            the two, 1 on a centroid. 1 where there is one cluster.
     """
 
+    labels: np.ndarray
     clusters: np.ndarray
     scores: np.ndarray
     distances: np.ndarray
     margins: np.ndarray
 
+    def scatter(self, positions: np.ndarray, num_rows: int) -> "Assignment":
+        """Return the assignment of all rows, of which these are some; the others were skipped.
 
-def assign_rows(embeddings: np.ndarray, centroids: np.ndarray, sizes: list[int] | None = None) -> Assignment:
-    """Assigns rows to their nearest centroids, block by block, so that h may be a memory-mapped file.
+        Args:
+            positions: Where these rows stand among all, `(rows,)`.
+            num_rows: Number of all rows.
+        """
 
-    Args:
-        embeddings: h, `(rows, size)`.
-        centroids: Of L2-normalized h, `(clusters, size)`.
-        sizes: How many rows each centroid is the mean of, where these rows are others; counted by default.
+        def scattered(values: np.ndarray, filler: float) -> np.ndarray:
+            result = np.full(num_rows, filler, dtype=values.dtype)
+            result[positions] = values
+            return result
 
-    >>> found = assign_rows(np.array([[2.0, 0.0], [1.0, 1.0]]), np.eye(2), [1, 1])
-    >>> found.clusters.tolist(), found.margins.round(3).tolist()
-    ([0, 0], [1.0, 0.0])
-    """
-    if sizes is None:
-        sizes = np.bincount(assign(embeddings, centroids), minlength=len(centroids))
-    weights = np.asarray(sizes) / np.sum(sizes)
-    variance = max(1 - np.square(weights @ centroids).sum(), 1e-12)  # rows have length 1
-    parts = []
-    for start in range(0, len(embeddings), BLOCK):
-        rows = normalize(embeddings[start : start + BLOCK])
-        squares = np.clip(1 - 2 * rows @ centroids.T + np.square(centroids).sum(axis=1), 0, None)
-        nearest = np.partition(squares, min(1, len(centroids) - 1), axis=1)[:, :2] ** 0.5
-        clusters = squares.argmin(axis=1)
-        scores = softmax(-len(centroids) / variance * squares, axis=1).max(axis=1)
-        margins = 1 - nearest[:, 0] / nearest[:, -1].clip(1e-12) if len(centroids) > 1 else np.ones(len(rows))
-        parts.append((clusters, scores, nearest[:, 0], margins))
-    return Assignment(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        return Assignment(
+            scattered(self.labels, SKIPPED),
+            scattered(self.clusters, SKIPPED),
+            scattered(self.scores, np.nan),
+            scattered(self.distances, np.nan),
+            scattered(self.margins, np.nan),
+        )
 
 
 @dataclass(frozen=True)
-class Rejection:
+class RejectionRule:
     """What a row must keep to belong to its nearest cluster.
 
     Attributes:
@@ -77,13 +71,58 @@ class Rejection:
     max_distances: list[float]
     min_margin: float
 
-    def label(self, assignment: Assignment) -> np.ndarray:
-        """The cluster of each row, or `UNASSIGNED` (-1) where it is far from its centroid or between two: `(rows,)`."""
-        far = assignment.distances > np.asarray(self.max_distances)[assignment.clusters]
-        return np.where(far | (assignment.margins < self.min_margin), UNASSIGNED, assignment.clusters)
+    def apply(self, assignment: Assignment) -> Assignment:
+        """Return the assignment with -1 as label of rows far from their centroid or between two."""
+        is_rejected = is_outlier(
+            assignment.clusters,
+            assignment.distances,
+            assignment.margins,
+            np.asarray(self.max_distances, dtype=np.float32),
+            self.min_margin,
+        )
+        return replace(assignment, labels=np.where(is_rejected, UNASSIGNED, assignment.clusters))
 
 
-def fit_rejection(embeddings: np.ndarray, assignment: Assignment, num_clusters: int, seed: int = 0) -> Rejection:
+def assign_rows(
+    embeddings: np.ndarray,
+    centroids: np.ndarray,
+    sizes: list[int] | None = None,
+    rule: RejectionRule | None = None,
+    block_size: int = 16384,
+) -> Assignment:
+    """Assign rows to their nearest centroids, block by block: h may be a memory-mapped file.
+
+    Args:
+        embeddings: h, `(rows, size)`.
+        centroids: Of L2-normalized h, `(clusters, size)`.
+        sizes: Number of rows that each centroid is the mean of, where these are other rows; counted
+            by default.
+        rule: Says which rows belong to no cluster; by default all belong to one.
+        block_size: Rows that are compared at once.
+
+    >>> assignment = assign_rows(np.array([[2.0, 0.0], [1.0, 1.0]]), np.eye(2), [1, 1])
+    >>> assignment.clusters.tolist(), assignment.margins.tolist()
+    ([0, 0], [1.0, 0.0])
+    """
+    if sizes is None:
+        sizes = np.bincount(assign(embeddings, centroids), minlength=len(centroids)).tolist()
+    mu = torch.as_tensor(centroids, dtype=torch.float32)
+    blocks = []
+    for start in range(0, len(embeddings), block_size):
+        rows = torch.as_tensor(embeddings[start : start + block_size], dtype=torch.float32)
+        blocks.append(nearest_clusters(rows, mu, sizes))
+    clusters = torch.cat([block.clusters for block in blocks]).numpy()
+    assignment = Assignment(
+        labels=clusters,
+        clusters=clusters,
+        scores=torch.cat([block.scores for block in blocks]).numpy(),
+        distances=torch.cat([block.distances for block in blocks]).numpy(),
+        margins=torch.cat([block.margins for block in blocks]).numpy(),
+    )
+    return rule.apply(assignment) if rule else assignment
+
+
+def fit_rejection(embeddings: np.ndarray, assignment: Assignment, num_clusters: int, seed: int = 0) -> RejectionRule:
     """Chooses, without labels, which rows belong to no cluster.
 
     **Far**: farther from the centroid than the upper fence of its cluster's distances, which is the third quartile and
@@ -105,7 +144,7 @@ def fit_rejection(embeddings: np.ndarray, assignment: Assignment, num_clusters: 
         low, high = np.quantile(distances, (0.25, 0.75)) if len(distances) else (0, 0)
         fences.append(float(high + 1.5 * (high - low) + 1e-6))  # a row on its centroid stays, whatever the rounding
     if num_clusters == 1:
-        return Rejection(fences, 0.0)
+        return RejectionRule(fences, 0.0)
     drawn = np.sort(np.random.default_rng(seed).permutation(len(embeddings))[:RESAMPLED_ROWS])
     rows, found = normalize(embeddings[drawn]), assignment.clusters[drawn]
     agreement = np.zeros(len(rows))
@@ -118,4 +157,4 @@ def fit_rejection(embeddings: np.ndarray, assignment: Assignment, num_clusters: 
         agreement += match[again] == found
     margins = assignment.margins[drawn]
     fitted = IsotonicRegression().fit_transform(margins, agreement / NUM_RESAMPLES)
-    return Rejection(fences, float(margins[fitted >= 0.5].min(initial=1.0)))
+    return RejectionRule(fences, float(margins[fitted >= 0.5].min(initial=1.0)))

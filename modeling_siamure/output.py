@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Dataset
 
-from .assignment import SKIPPED, UNASSIGNED
+from .assignment import SKIPPED, UNASSIGNED, Assignment
 from .discovery import RelationDiscovery
 from .model_card import write_model_card
 
@@ -24,8 +24,8 @@ def write_atomically(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def write_assignments(path: Path, dataset: Dataset, discovery: RelationDiscovery) -> None:
-    """Writes each row of the dataset with its `cluster`, `name`, `score` and `margin`, as Parquet.
+def write_assignments(path: Path, dataset: Dataset, assignment: Assignment, names: dict[int, str]) -> None:
+    """Write each row of the dataset with its `cluster`, `name`, `score` and `margin`, as Parquet.
 
     `cluster` is -1 and `name` "unassigned" where a row belongs to no cluster (score and margin are then those of the
     nearest); -2, "skipped" and nulls where it was skipped. A column of the source that has one of these names gets
@@ -33,11 +33,12 @@ def write_assignments(path: Path, dataset: Dataset, discovery: RelationDiscovery
 
     Args:
         path: Where; whole or not there.
-        dataset: The rows that the discovery was fitted on or has just predicted.
-        discovery: Its `labels_` and `assignment_` are written.
+        dataset: The rows.
+        assignment: Where they belong.
+        names: Names of the clusters, by their numbers.
     """
-    labels, assignment = discovery.labels_, discovery.assignment_
-    names = discovery.model_.config.id2label | NAMES
+    labels = assignment.labels
+    names = names | NAMES
     taken = set(dataset.column_names)
     renamed = []
     for name in dataset.column_names:

@@ -8,29 +8,30 @@ from types import GeneratorType
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch.utils.data import Dataset
 from transformers import Pipeline
 from transformers.utils import logging
 
 from .markers import encode_marked, insert_markers, read_markers
+from .modeling_siamure import UNASSIGNED
 
 logger = logging.get_logger(__name__)
 
 
 class RelationDiscoveryPipeline(Pipeline):
-    """Sorts sentences into the clusters that a [`SiamUREModel`] found in its training set.
+    """Assign sentences to the clusters that are stored in a [`SiamUREModel`].
 
-    The cluster is that of the nearest stored centroid of L2-normalized h, as in the report of the training. Scores are
-    the softmax of -s/2 |h - mu_c|^2 over the clusters, where s = 2 C / (total variance of h in the training set), so
-    that they do not depend on the scale of h: how clear the choice is, not how probable a relation.
+    The cluster is that of the nearest centroid of L2-normalized h, as in the report of a discovery
+    (`SiamUREModel.assign_clusters`), and so is the rule that leaves sentences unassigned. Scores
+    are those of `SiamUREModel.cluster_scores`.
 
     Args:
-        top_k (`int`, *optional*): How many clusters to return, best first, as a list; all with `None`. The best one
-            alone, not in a list, by default.
+        top_k (`int`, *optional*): Number of clusters to return, best first, as a list; all with
+            `None`. This ranks the clusters, also for a sentence that belongs to none of them. By
+            default the answer is one dictionary: the nearest cluster, or `"unassigned"` and -1.
         return_embedding (`bool`, defaults to `False`): Whether to add h, as the model gives it.
-        max_length (`int`, *optional*): Longest sentence in tokens; mentions are never cut. What the tokenizer and the
-            encoder allow, by default.
+        max_length (`int`, *optional*): Longest sentence in tokens; mentions are never cut. By
+            default what the tokenizer and the encoder allow.
         kwargs: Further arguments of [`~transformers.Pipeline`], such as `batch_size` and `device`.
 
     Raises:
@@ -53,8 +54,8 @@ class RelationDiscoveryPipeline(Pipeline):
         super().__init__(*args, **kwargs)
         if not self.model.config.cluster_sizes:
             raise ValueError(
-                "the model holds no clusters to choose from; SiamURETrainer stores them at the end of a training, or "
-                "by fit_clusters()"
+                "the model holds no clusters to choose from; SiamURETrainer stores them at the end "
+                "of a training, RelationDiscovery does in fit()"
             )
 
     def _sanitize_parameters(self, **parameters) -> tuple[dict, dict, dict]:
@@ -69,7 +70,7 @@ class RelationDiscoveryPipeline(Pipeline):
         return steps
 
     def __call__(self, inputs, **kwargs) -> dict[str, Any] | list | Iterator:
-        """Sorts sentences into clusters.
+        """Assign sentences to clusters.
 
         Args:
             inputs: A sentence with typed markers; or a dictionary `{"text", "head", "tail"}` with
@@ -103,32 +104,32 @@ class RelationDiscoveryPipeline(Pipeline):
 
     def _forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         embedding = self.model(**batch).relation_embedding.float()
-        centroids = self.model.cluster_centroids.to(embedding.device)
-        sizes = torch.tensor(self.model.config.cluster_sizes, dtype=torch.float32, device=embedding.device)
-        # Normalized rows have length 1, so their variance is 1 - |mean|^2; and the centroids have the same mean. Where
-        # all rows were alike, rounding could make it negative.
-        variance = 1 - (sizes / sizes.sum() @ centroids).square().sum()
-        scale = 2 * len(centroids) / variance.clamp(min=1e-6)
-        # -1/2 |h - mu|^2 without -1/2 |h|^2, which is the same for all clusters.
-        nearness = F.normalize(embedding, dim=-1) @ centroids.T - centroids.square().sum(dim=-1) / 2
-        return {"embedding": embedding, "scores": (scale * nearness).softmax(dim=-1)}
+        return {
+            "embedding": embedding,
+            "scores": self.model.cluster_scores(embedding),
+            "cluster": self.model.assign_clusters(embedding),
+        }
 
     def postprocess(
         self, outputs: dict[str, torch.Tensor], top_k: int | None = 0, return_embedding: bool = False
     ) -> dict[str, Any] | list[dict[str, Any]]:
         scores = outputs["scores"][0]
         count = len(scores) if top_k is None else min(max(top_k, 1), len(scores))
+        best = scores.topk(count)
         answers = [
             {"label": self.model.config.id2label[cluster], "score": score, "cluster": cluster}
-            for score, cluster in zip(*(values.tolist() for values in scores.topk(count)), strict=True)
+            for score, cluster in zip(best.values.tolist(), best.indices.tolist(), strict=True)
         ]
+        is_asked_for_one = top_k == 0
+        if is_asked_for_one and int(outputs["cluster"]) == UNASSIGNED:
+            answers[0] |= {"label": "unassigned", "cluster": UNASSIGNED}
         if return_embedding:
             answers = [{**answer, "embedding": outputs["embedding"][0].tolist()} for answer in answers]
-        return answers[0] if top_k == 0 else answers  # 0: it was not asked for
+        return answers[0] if is_asked_for_one else answers
 
 
 def _marked(row: str | dict) -> str:
-    """The marked sentence of one input."""
+    """Return the marked sentence of one input."""
     if isinstance(row, str):
         read_markers(row)
         return row

@@ -48,26 +48,32 @@ def test_what_is_found(found, rows):
     assert margins[first.doubtful[0]] <= margins[first.examples[0]]
 
 
-def test_the_same_rows_are_sorted_alike(found, rows):
-    labels = found.labels_.copy()
-    assert found.predict(rows).tolist() == labels.tolist()
-    assert found.predict(rows.select([5, 3])).tolist() == labels[[5, 3]].tolist()
+def test_predict_assigns_the_same_rows_alike_and_changes_nothing(found, rows):
+    labels, scores = found.labels_.copy(), found.assignment_.scores.copy()
+    assert found.predict(rows).labels.tolist() == labels.tolist()
+    assert found.predict(rows.select([5, 3])).labels.tolist() == labels[[5, 3]].tolist()
+    np.testing.assert_array_equal(found.labels_, labels)
+    np.testing.assert_array_equal(found.assignment_.scores, scores)
 
 
 def test_saved_and_loaded(found, rows, recipe, tmp_path):
-    labels = found.predict(rows)
+    assignment = found.predict(rows)
     found.save_pretrained(tmp_path / "model")
     loaded = RelationDiscovery.from_pretrained(str(tmp_path / "model"), recipe=recipe)
-    assert loaded.predict(rows).tolist() == labels.tolist()
-    np.testing.assert_allclose(loaded.assignment_.scores, found.assignment_.scores, atol=1e-5)
+    again = loaded.predict(rows)
+    assert again.labels.tolist() == assignment.labels.tolist()
+    np.testing.assert_allclose(again.scores, assignment.scores, atol=1e-5)
     model = AutoModel.from_pretrained(tmp_path / "model")
     ask = pipeline(
         "relation-discovery", model=model, tokenizer=AutoTokenizer.from_pretrained(tmp_path / "model"), device="cpu"
     )
-    for row in range(5):
-        answer = ask(rows["text"][row])
-        assert answer["cluster"] == found.assignment_.clusters[row]
-        assert answer["score"] == pytest.approx(found.assignment_.scores[row], abs=1e-4)
+    for answer, label, score in zip(ask(list(rows["text"])), assignment.labels, assignment.scores, strict=True):
+        assert answer["cluster"] == label
+        assert (answer["label"] == "unassigned") == (label == -1)
+        assert answer["score"] == pytest.approx(score, abs=1e-4)
+    assert -1 in assignment.labels  # so that the pipeline has left some unassigned too
+    rejected = rows["text"][int(np.flatnonzero(assignment.labels == -1)[0])]
+    assert [answer["cluster"] for answer in ask(rejected, top_k=2)][0] >= 0  # a ranking of the clusters
 
 
 def test_scikit_learn_manner(recipe):
@@ -166,7 +172,7 @@ def test_one_row_and_equal_rows_are_one_cluster(recipe):
 def test_keep_all(recipe, rows):
     found = RelationDiscovery(4, recipe=recipe, reject=False).fit(rows)
     assert (found.labels_ >= 0).all() and found.model_.config.max_distances is None
-    assert (found.predict(rows) >= 0).all()
+    assert (found.predict(rows).labels >= 0).all()
 
 
 @pytest.mark.parametrize(
