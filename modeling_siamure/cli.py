@@ -1,4 +1,4 @@
-"""The command `siamure`: find the relations of a corpus, and sort further sentences alike.
+"""The command `siamure`: find the relations of a corpus, and assign further sentences to them.
 
     siamure discover FILE --output_dir OUT [--model DIR | --train] [--num_clusters N|auto]
     siamure assign FILE --model OUT/model [--output FILE]
@@ -7,24 +7,18 @@ Several processes: accelerate launch -m modeling_siamure.cli discover FILE --out
 """
 
 import argparse
-import fcntl
 import logging
 import os
 import re
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-UNFINISHED = "_unfinished"
-METRIC = Path(__file__).parents[1] / "metrics" / "b_cubed"
-
 
 def fail(message: object) -> NoReturn:
-    """Ends the program with one line and status 2: the mistake is the caller's."""
+    """End the program with one line and status 2: the mistake is the caller's."""
     if os.environ.get("LOCAL_RANK", "0") == "0":  # all processes of a machine meet the same mistake
         print(f"siamure: {' '.join(str(message).split())}", file=sys.stderr)
     sys.exit(2)
@@ -39,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="siamure", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     discover = commands.add_parser("discover", help="find the relations of a corpus, with a report and a model")
-    assign = commands.add_parser("assign", help="sort sentences into the clusters of a model")
+    assign = commands.add_parser("assign", help="assign sentences to the clusters of a model")
     for command in (discover, assign):
         command.add_argument("file", type=Path, help="JSON lines, JSON, CSV, TSV or Parquet, in the instance schema")
         command.add_argument("--text_column", "--text-column", help="the column that holds the sentence")
@@ -58,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     discover.add_argument("--num_clusters", default="auto", help="how many relations to look for, or auto")
     discover.add_argument("--keep_all", action="store_true", help="leave no row unassigned")
     discover.add_argument("--no_report", action="store_true", help="no report.html, for which plotly is needed")
-    discover.add_argument("--metric", default=str(METRIC), help="scores clusters where gold is known: evaluate's name")
+    discover.add_argument("--metric", help="scores clusters where gold is known: evaluate's name")
     discover.add_argument("--seed", type=int, default=0)
     assign.add_argument("--model", required=True, help="the model folder of a discovery, or a name on the hub")
     assign.add_argument("--output", type=Path, help="a Parquet file; FILE-assignments.parquet by default")
@@ -66,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs the command; a person's mistake is one line and exit status 2."""
+    """Run the command; a person's mistake is one line and exit status 2."""
     args = _parser().parse_args(argv)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     warnings.filterwarnings("ignore", category=UserWarning, module="torch.utils.data")
@@ -77,59 +71,72 @@ def main(argv: list[str] | None = None) -> None:
     except (ValueError, OSError, HTTPError, ImportError) as error:
         fail(error)
     except KeyboardInterrupt:
-        print("siamure: stopped; the same command goes on", file=sys.stderr)
+        print("siamure: stopped; the same command resumes", file=sys.stderr)
         sys.exit(130)
 
 
-def read(args: argparse.Namespace):
-    """All rows of the file, in its order."""
-    from data_scripts.loading import own_rows
+def load_input(args: argparse.Namespace):
+    """Return all rows of the file, in its order."""
+    from data_scripts.loading import load_user_file
 
     pairs = [pair.partition("=") for pair in args.columns]
     if wrong := ["".join(pair) for pair in pairs if not pair[0] or not pair[2]]:
         raise ValueError(f"--columns {wrong[0]!r} has no '='; write COLUMN=NAME")
     columns = {column: name for column, _, name in pairs} | ({"text": args.text_column} if args.text_column else {})
-    return own_rows(args.file, columns=columns or None, on_error=args.on_error)
+    return load_user_file(args.file, columns=columns or None, on_error=args.on_error)
 
 
 def discover(args: argparse.Namespace) -> None:
+    """Find the relations of a file, and write report, assignments, clusters and model."""
+    from accelerate import PartialState
     from datasets.utils.logging import disable_progress_bar
 
     from .discovery import RelationDiscovery
-    from .distributed import on_main
-    from .output import write_assignments, write_atomically, write_clusters, write_model
-    from .report import build_report, score_gold, summarize
+    from .discovery.outputs import write_assignments, write_clusters, write_model
+    from .discovery.report import build_report, score_gold, summarize
+    from .recipe import DEFAULT_METRIC, Recipe
+    from .utils.distributed import broadcast_from_main
+    from .utils.files import UNFINISHED, atomic_write, lock_folder
 
     if args.num_clusters != "auto" and not re.fullmatch("0*[1-9][0-9]{0,8}", args.num_clusters):
-        raise ValueError(f"--num_clusters {args.num_clusters}: give a whole number of 1 or more, or auto")
+        raise ValueError(
+            f"--num_clusters {args.num_clusters}: give a whole number of 1 or more, or auto"
+        )
     if not args.no_report:
         _require_plotly()
     if args.no_progress:
         disable_progress_bar()
+    recipe = Recipe.of(args.recipe)
+    recipe.training_arguments("")  # sets up the processes as the recipe says
     discovery = RelationDiscovery(
         "auto" if args.num_clusters == "auto" else int(args.num_clusters),
-        model=args.model,
-        train=args.train,
-        recipe=args.recipe and str(args.recipe),
-        reject=not args.keep_all,
+        model_name_or_path=args.model,
+        finetune=args.train,
+        recipe=recipe,
+        reject_outliers=not args.keep_all,
         seed=args.seed,
         work_dir=str(args.output_dir / UNFINISHED),
         show_progress=not args.no_progress,
     )
-    state = discovery.processes()
-    with claimed(args.output_dir, state.is_main_process) as unfinished:
+    state = PartialState()
+    with lock_folder(args.output_dir, state.is_main_process) as unfinished:
         state.wait_for_everyone()
-        dataset = read(args)
+        dataset = load_input(args)
         discovery.fit(dataset)
         if state.is_main_process:
             write_model(discovery, unfinished / "model", args.output_dir.name, args.file.name)
-            names = discovery.model_.config.id2label
-            write_assignments(unfinished / "assignments.parquet", dataset, discovery.assignment_, names)
+            write_assignments(
+                unfinished / "assignments.parquet",
+                dataset,
+                discovery.assignment_,
+                discovery.model_.config.id2label,
+            )
             write_clusters(unfinished / "clusters.csv", discovery)
             if not args.no_report:
-                scores, partitions = score_gold(discovery, dataset, args.metric)
-                page = build_report(discovery, dataset, args.file.name, scores, partitions)
-                write_atomically(unfinished / "report.html", page)
+                metric = args.metric or str(DEFAULT_METRIC)
+                scores, clusterings = score_gold(discovery, dataset, metric)
+                page = build_report(discovery, dataset, args.file.name, scores, clusterings)
+                atomic_write(unfinished / "report.html", page)
             for name in ("model", "assignments.parquet", "clusters.csv", "report.html"):
                 if (unfinished / name).exists():
                     (unfinished / name).rename(args.output_dir / name)
@@ -138,23 +145,25 @@ def discover(args: argparse.Namespace) -> None:
                 print(f"{cluster.size:>8,}  {cluster.name}")
             print(f"\nSaved to {args.output_dir}")
         state.wait_for_everyone()
-    on_main(lambda: shutil.rmtree(unfinished))
+    broadcast_from_main(shutil.rmtree, unfinished)
 
 
 def assign(args: argparse.Namespace) -> None:
+    """Assign the rows of a file to the clusters of a model, and write them."""
     from accelerate import PartialState
     from datasets.utils.logging import disable_progress_bar
 
-    from .assignment import SKIPPED, UNASSIGNED
+    from .clustering.assignment import SKIPPED
     from .discovery import RelationDiscovery
-    from .output import write_assignments
+    from .discovery.outputs import write_assignments
+    from .modeling_siamure import UNASSIGNED
 
     output = args.output or args.file.with_name(f"{args.file.stem}-assignments.parquet")
     if output.exists():
         raise FileExistsError(f"{output} is there already; give another --output, or remove it")
     if args.no_progress:
         disable_progress_bar()
-    dataset = read(args)
+    dataset = load_input(args)
     discovery = RelationDiscovery.from_pretrained(args.model, show_progress=not args.no_progress)
     assignment = discovery.predict(dataset)
     labels = assignment.labels
@@ -168,40 +177,7 @@ def _require_plotly():
     try:
         import plotly  # noqa: F401
     except ImportError:
-        raise ImportError("the report needs plotly: pip install 'siamure[report]', or give --no_report") from None
-
-
-@contextmanager
-def claimed(output: Path, is_main: bool) -> Iterator[Path]:
-    """The folder for unfinished work inside the output folder, which no other run may use meanwhile.
-
-    A run that fails before it has anything worth keeping leaves nothing behind.
-
-    Raises:
-        FileExistsError: The folder holds something else, or another run uses it.
-    """
-    unfinished = output / UNFINISHED
-    if not is_main:
-        yield unfinished
-        return
-    if output.exists() and (not output.is_dir() or {path.name for path in output.iterdir()} - {UNFINISHED}):
-        raise FileExistsError(f"{output} holds something already; give another --output_dir, or remove it")
-    had_folder = output.exists()
-    unfinished.mkdir(parents=True, exist_ok=True)
-    with (unfinished / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise FileExistsError(
-                f"{output} is in use by another run; wait for it, or give another --output_dir"
-            ) from None
-        try:
-            yield unfinished
-        finally:
-            if {path.name for path in unfinished.iterdir()} == {"lock"}:  # nothing to go on with
-                shutil.rmtree(unfinished)
-                if not had_folder:
-                    output.rmdir()
+        raise ImportError("the report needs plotly: pip install plotly, or give --no_report") from None
 
 
 if __name__ == "__main__":

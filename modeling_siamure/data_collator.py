@@ -1,8 +1,8 @@
-"""From marked sentences to batches: tokenizing, pairing anchors with neighbors, bucketing by length, stacking views."""
+"""From marked sentences to batches: tokenize them, and stack views and neighbors."""
 
 import logging
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -23,20 +23,25 @@ logger = logging.getLogger(__name__)
 
 
 def tokenize_dataset(
-    dataset: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int = 128, on_overflow: str = "raise"
+    dataset: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int = 128,
+    on_overflow: Literal["raise", "skip"] = "raise",
 ) -> Dataset:
-    """Adds `input_ids` and `length` to a dataset with a `text` column of marked sentences.
+    """Add `input_ids` and `length` to a dataset with a `text` column of marked sentences.
 
-    What had to be done to the rows (cut, skipped, mentions of unknown types) is reported once, by one warning a kind.
+    What had to be done to the sentences (cut, skipped, mentions of unknown types) is reported once,
+    by one warning per kind.
 
     Args:
         dataset: Rows of the instance schema; other columns are kept.
         tokenizer: A tokenizer with markers.
-        max_length: The largest number of tokens a row.
-        on_overflow: What to do with rows whose mentions alone are longer: `"raise"` or `"skip"`.
+        max_length: Largest number of tokens per sentence.
+        on_overflow: What to do with sentences whose mentions alone are longer: `"raise"` or
+            `"skip"`.
 
     Raises:
-        ValueError: A row lacks a marker or does not fit. Names the row.
+        ValueError: A sentence lacks a marker or does not fit. Names the row.
     """
 
     def encode(texts: list[str], rows: list[int]) -> dict[str, list]:
@@ -44,22 +49,20 @@ def tokenize_dataset(
             encoded = encode_marked(tokenizer, texts, max_length, on_overflow)
         except ValueError as error:
             raise ValueError(f"of the rows from {rows[0]} on, {error}") from None
-        truncated, skipped, unknown = [0] * len(texts), [0] * len(texts), [0] * len(texts)
-        truncated[0], skipped[0], unknown[0] = (
-            encoded.num_truncated,
-            encoded.num_skipped,
-            encoded.unknown_types.total(),
-        )
         return {
             "input_ids": encoded.input_ids,
             "length": [len(ids) if ids is not None else 0 for ids in encoded.input_ids],
-            "_truncated": truncated,
-            "_skipped": skipped,
-            "_unknown": unknown,
+            "_truncated": _count_first(encoded.num_truncated, texts),
+            "_skipped": _count_first(encoded.num_skipped, texts),
+            "_unknown": _count_first(encoded.unknown_types.total(), texts),
         }
 
-    tokenized = dataset.map(encode, input_columns="text", with_indices=True, batched=True, desc="Tokenizing")
-    counts = {name: int(np.sum(tokenized[name])) for name in ("_truncated", "_skipped", "_unknown")}
+    tokenized = dataset.map(
+        encode, input_columns="text", with_indices=True, batched=True, desc="Tokenizing"
+    )
+    counts = {
+        name: int(np.sum(tokenized[name])) for name in ("_truncated", "_skipped", "_unknown")
+    }
     tokenized = tokenized.remove_columns(list(counts))
     if counts["_truncated"]:
         logger.warning(
@@ -70,7 +73,8 @@ def tokenize_dataset(
         )
     if counts["_unknown"]:
         logger.warning(
-            "%d mentions have an entity type that the tokenizer does not know; they got the untyped markers",
+            "%d mentions have an entity type that the tokenizer does not know; they got the "
+            "untyped markers",
             counts["_unknown"],
         )
     if counts["_skipped"]:
@@ -80,111 +84,50 @@ def tokenize_dataset(
             len(dataset),
             max_length,
         )
-        tokenized = tokenized.filter(lambda length: length > 0, input_columns="length", desc="Skipping")
+        tokenized = tokenized.filter(
+            lambda length: length > 0, input_columns="length", desc="Skipping"
+        )
     return tokenized
 
 
-class AnchorDataset(torch.utils.data.Dataset):
-    """Anchors of a tokenized dataset, each with the neighbors that were drawn for it in this epoch (if any)."""
-
-    def __init__(self, dataset: Dataset):
-        self.input_ids = dataset.select_columns("input_ids").with_format("numpy")
-        self.lengths = np.asarray(dataset["length"])
-        self.drawn: np.ndarray | None = None
-
-    def draw_neighbors(self, neighbors: np.ndarray | None, per_anchor: int, seed: int, epoch: int):
-        """Draws `per_anchor` of each row's neighbors `(rows, K)`; a row's draw depends on seed, epoch and row alone."""
-        self.drawn = None
-        if neighbors is not None:
-            draws = np.random.default_rng([seed, epoch]).integers(neighbors.shape[1], size=(len(self), per_anchor))
-            self.drawn = np.take_along_axis(neighbors, draws, axis=1)
-
-    def batch_lengths(self) -> np.ndarray:
-        """The longest row that each anchor brings into its batch, in tokens: `(rows,)`."""
-        if self.drawn is None:
-            return self.lengths
-        return np.maximum(self.lengths, self.lengths[self.drawn].max(axis=1))
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __getitems__(self, rows: list[int]) -> list[dict]:
-        if not rows:  # a row that does not count keeps a process without one in step with the others
-            return [{**self[0], "is_filler": True}]
-        anchors = self.input_ids[rows]["input_ids"]
-        if self.drawn is None:
-            return [{"input_ids": ids} for ids in anchors]
-        neighbors = iter(self.input_ids[self.drawn[rows].ravel().tolist()]["input_ids"])
-        return [
-            {"input_ids": ids, "neighbors": [next(neighbors) for _ in range(self.drawn.shape[1])]} for ids in anchors
-        ]
-
-    def __getitem__(self, row: int) -> dict:
-        return self.__getitems__([row])[0]
+def _count_first(count: int, texts: list[str]) -> list[int]:
+    """Return a column whose first row holds the count of a batch, and zeros below it."""
+    return [count] + [0] * (len(texts) - 1)
 
 
-class LengthBucketBatchSampler(torch.utils.data.Sampler[list[int]]):
-    """Batches of rows of similar length, in an order that seed and epoch fix.
+def relation_labels(dataset: Dataset) -> np.ndarray | None:
+    """Return the gold relations of a dataset, `(rows,)`: `None` where a row has none.
 
-    The rows of an optimizer step are chosen for all processes together and then split, so that any number of processes
-    and accumulation steps sees the same rows in each optimizer step, and every row once an epoch. Where the last rows
-    are fewer than processes, some processes get an empty batch.
-
-    Args:
-        lengths: Length of each row.
-        batch_size: Rows a process and batch.
-        seed: Fixes the order together with the epoch.
-        rank, world_size: Which of how many processes this is.
-        accumulation_steps: Batches an optimizer step.
-
-    >>> sampler = LengthBucketBatchSampler([3, 9, 3, 9], batch_size=2)
-    >>> sorted(sorted(batch) for batch in sampler)
-    [[0, 2], [1, 3]]
+    Returns:
+        `None` if no row has one.
     """
+    if "relation" not in dataset.column_names:
+        return None
+    labels = np.array(dataset["relation"], dtype=object)
+    return labels if any(label is not None for label in labels) else None
 
-    POOL = 50  # batches that are sorted by length together: enough for little padding, few enough to stay random
 
-    def __init__(
-        self,
-        lengths: Sequence[int],
-        batch_size: int,
-        seed: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-        accumulation_steps: int = 1,
-    ):
-        self.lengths = np.asarray(lengths)
-        self.rows_per_update = batch_size * world_size * accumulation_steps
-        self.seed, self.epoch = seed, 0
-        self.rank, self.world_size = rank, world_size
-        self.accumulation_steps = accumulation_steps
+def type_pairs(dataset: Dataset) -> np.ndarray | None:
+    """Return head and tail type of each row as one word, `(rows,)`.
 
-    def set_epoch(self, epoch: int):
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return -(-len(self.lengths) // self.rows_per_update) * self.accumulation_steps
-
-    def __iter__(self) -> Iterator[list[int]]:
-        rng = np.random.default_rng([self.seed, self.epoch])
-        order = rng.permutation(len(self.lengths))
-        size = self.rows_per_update
-        pools = np.split(order, range(size * self.POOL, len(order), size * self.POOL))
-        order = np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])
-        updates = np.split(order, range(size, len(order), size))
-        for index in rng.permutation(len(updates)):
-            parts = np.array_split(updates[index], self.world_size * self.accumulation_steps)
-            for part in parts[self.rank :: self.world_size]:
-                yield part.tolist()
+    Returns:
+        `None` if no row has types.
+    """
+    if not {"head_type", "tail_type"} <= set(dataset.column_names):
+        return None
+    pairs = list(zip(dataset["head_type"], dataset["tail_type"], strict=True))
+    if all(pair == (None, None) for pair in pairs):
+        return None
+    return np.array([f"{head} {tail}" for head, tail in pairs])
 
 
 @dataclass
 class RelationCollator:
-    """Stacks views of the anchors, and their neighbors, into one padded batch.
+    """Stack views of the anchors, and their neighbors, into one padded batch.
 
-    The rows of a batch are: all anchors, once a view; then the first neighbor of each anchor, the second, and so on.
-    Both views hold the same tokens: dropout makes them differ (paper, 2.1). The batch of a row that does not count has
-    a third key, `is_filler`.
+    The rows of a batch are: all anchors, once per view; then the first neighbor of each anchor, the
+    second, and so on. Both views hold the same tokens: dropout makes them differ (paper, 2.1). A
+    padding batch, whose one row does not count, has a third key, `is_padding_batch`.
 
     Args:
         tokenizer: A tokenizer with markers.
@@ -211,4 +154,6 @@ class RelationCollator:
         check_marked(marker_roles(input_ids, self.first_marker_id, self.num_markers))
         attention_mask = (torch.arange(input_ids.shape[1]) < lengths.unsqueeze(1)).long()
         batch = {"input_ids": input_ids, "attention_mask": attention_mask}
-        return batch | {"is_filler": torch.tensor(True)} if "is_filler" in features[0] else batch
+        if "is_padding_batch" in features[0]:
+            batch["is_padding_batch"] = torch.tensor(True)
+        return batch

@@ -6,6 +6,7 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from .modeling_siamure import SiamUREModel
+from .utils.files import atomic_path
 
 INPUTS = ("input_ids", "attention_mask")
 
@@ -20,7 +21,7 @@ class _Embedder(torch.nn.Module):
 
 
 def export_program(model: SiamUREModel) -> ExportedProgram:
-    """The embedding model as one graph, without dropout.
+    """Return the embedding model as one graph, without dropout.
 
     Unlike the model, the graph does not notice a row that lacks a marker.
 
@@ -46,7 +47,7 @@ def export_program(model: SiamUREModel) -> ExportedProgram:
 
 
 def export_onnx(model: SiamUREModel, path: str | Path) -> None:
-    """Writes the embedding model as an ONNX file, for onnxruntime and others.
+    """Write the embedding model as an ONNX file, for onnxruntime and others.
 
     Args:
         model: Stays as it is.
@@ -62,6 +63,5 @@ def export_onnx(model: SiamUREModel, path: str | Path) -> None:
     program = torch.onnx.export(
         export_program(model), dynamo=True, input_names=INPUTS, output_names=["relation_embedding"], verbose=False
     )
-    partial = Path(f"{path}.partial")
-    program.save(partial)
-    partial.replace(path)
+    with atomic_path(path) as partial:
+        program.save(partial)

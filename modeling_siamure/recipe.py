@@ -1,87 +1,271 @@
-"""Recipes: the YAML files that say how a model is made and trained."""
+"""Recipes: the YAML files that say how a model is made and trained, and on which data."""
 
-import importlib.util
+import difflib
 import json
-from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import yaml
+from transformers import HfArgumentParser, PreTrainedTokenizerBase
+
+from .training.training_args import SiamURETrainingArguments
+from .utils.deprecation import rename_key
+
+if TYPE_CHECKING:
+    from .modeling_siamure import SiamUREModel
 
 DEFAULT_RECIPE = Path(__file__).with_name("default.yaml")
-MODEL_KEYS = ("pooling", "pooling_layer", "mention_depth", "dropout", "projection_size", "predictor_size")
-OTHER_KEYS = ("model_name_or_path", "num_clusters", *MODEL_KEYS)  # all others are arguments of the training
+DEFAULT_METRIC = Path(__file__).with_name("b_cubed")  # the Space, which travels with the package
 
 
-def read_recipe(path: str | Path) -> dict[str, Any]:
-    """The keys of a recipe and their values.
+@dataclass
+class ModelArguments:
+    """Arguments that say how a model is made from a plain pretrained encoder."""
 
-    Raises:
-        ValueError: It is not YAML, or holds no keys.
+    model_name_or_path: str = field(
+        metadata={
+            "help": "The encoder: hub name, folder, or pip:PACKAGE/FOLDER for one inside an "
+            "installed package."
+        }
+    )
+    pooling: Literal["marker", "mention", "marker_context", "mention_context", "auto"] = field(
+        default="marker",
+        metadata={"help": "What h is made of; auto: by whether the sentences have entity types."},
+    )
+    pooling_layer: int | None = field(
+        default=None, metadata={"help": "Encoder layer that is pooled; the last one by default."}
+    )
+    mention_depth: float | None = field(
+        default=None,
+        metadata={"help": "Share of the layers below which mentions are taken; 1 by default."},
+    )
+    dropout: float | None = field(
+        default=None, metadata={"help": "r, of all dropout layers; the encoder's own by default."}
+    )
+    num_clusters: int = field(
+        default=10, metadata={"help": "C: number of relations to look for."}
+    )
+    projection_size: int | None = field(
+        default=None, metadata={"help": "Width of the projector; that of h by default."}
+    )
+    predictor_size: int | None = field(
+        default=None,
+        metadata={"help": "Bottleneck of the predictor; a quarter of the projector by default."},
+    )
+
+    def build_model(
+        self, texts: Iterable[str], max_length: int
+    ) -> tuple["SiamUREModel", PreTrainedTokenizerBase]:
+        """Build a model around the encoder, with markers for the entity types of some sentences.
+
+        Args:
+            texts: Marked sentences.
+            max_length: Longest sentence in tokens that the tokenizer lets pass.
+
+        Returns:
+            The model, and its tokenizer with the markers in it.
+
+        Raises:
+            ValueError: The encoder is not installed, or a value does not fit it.
+        """
+        from .markers import find_entity_types
+        from .modeling_siamure import SiamUREModel, load_tokenizer
+
+        tokenizer = load_tokenizer(self.model_name_or_path, model_max_length=max_length)
+        model = SiamUREModel.from_encoder(
+            self.model_name_or_path,
+            tokenizer,
+            find_entity_types(texts),
+            pooling=self.pooling,
+            pooling_layer=self.pooling_layer,
+            mention_depth=self.mention_depth,
+            dropout=self.dropout,
+            projection_size=self.projection_size,
+            predictor_size=self.predictor_size,
+            num_labels=self.num_clusters,
+        )
+        return model, tokenizer
+
+
+@dataclass
+class DataArguments:
+    """Arguments that say what a model is trained on, and scored on."""
+
+    dataset_name: str | None = field(
+        default=None, metadata={"help": "A corpus that data_scripts reads."}
+    )
+    data_dir: str | None = field(
+        default=None, metadata={"help": "The folder with the files of that corpus."}
+    )
+    train_file: str | None = field(
+        default=None, metadata={"help": "Your own rows: JSON lines, CSV or Parquet."}
+    )
+    validation_file: str | None = field(
+        default=None, metadata={"help": "Rows to score on, like train_file."}
+    )
+    reader_options: list[str] = field(
+        default_factory=list,
+        metadata={
+            "help": "Of the reader, such as markers=untyped labels=single columns.sentence=body."
+        },
+    )
+    train_split: str = field(
+        default="train", metadata={"help": "Split of the corpus to train on."}
+    )
+    validation_split: str = field(
+        default="validation", metadata={"help": "Split to score on, where there is one."}
+    )
+    validation_fraction: float | None = field(
+        default=None,
+        metadata={"help": "Share of the training split to score on instead, drawn by seed."},
+    )
+    max_train_samples: int | None = field(
+        default=None, metadata={"help": "Train on this many rows, drawn by seed; all by default."}
+    )
+    metric: str = field(
+        default=str(DEFAULT_METRIC),
+        metadata={"help": "What evaluate.load loads: a folder, or a name on the hub."},
+    )
+
+
+def argument_parser() -> HfArgumentParser:
+    """Return the parser of all keys of a recipe, which are the arguments of `train.py` too."""
+    return HfArgumentParser(
+        (ModelArguments, DataArguments, SiamURETrainingArguments), allow_abbrev=False
+    )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe whose keys and values have been checked.
+
+    One recipe works everywhere: in `train.py`, `siamure discover --recipe` and
+    `RelationDiscovery(recipe=...)`. A discovery brings its own data and number of clusters, and
+    takes the rest.
+
+    Attributes:
+        values: The keys that the file gives, with values of the type of their argument.
+
+    >>> recipe = Recipe.from_yaml()
+    >>> recipe.values["clustering_method"], recipe.model_arguments.pooling
+    ('consensus', 'auto')
     """
+
+    values: dict[str, Any]
+
+    @classmethod
+    def from_yaml(cls, path: str | Path = DEFAULT_RECIPE) -> "Recipe":
+        """Read and check a recipe.
+
+        Args:
+            path: The file; the default recipe of this package by default.
+
+        Raises:
+            ValueError: It is not YAML, holds no keys, or has a key or a value that no argument
+                takes. Names the file.
+        """
+        content = _read_yaml(path)
+        parser = argument_parser()
+        actions = {action.dest: action for action in parser._actions}
+
+        def fail(message: str) -> NoReturn:
+            raise ValueError(f"{path}: {message}")
+
+        words = []
+        for key, value in content.items():
+            if key not in actions or key == "help":
+                close = difflib.get_close_matches(str(key), actions, n=1)
+                fail(f"{key!r} is no recipe key" + "".join(f"; did you mean {name}?" for name in close))
+            takes_words = actions[key].nargs == "+"
+            words += _option(key, value, takes_words)
+        for action in parser._actions:
+            action.required = False
+        parser.error = fail
+        # The values become what they would be on the command line of train.py.
+        namespace = parser.parse_args(words)
+        given = [key for key, value in content.items() if value is not None]
+        return cls({key: getattr(namespace, key) for key in given})
+
+    @classmethod
+    def of(cls, recipe: "Recipe | str | Path | None") -> "Recipe":
+        """Return a recipe as it is, or read its file; by default that of this package."""
+        return recipe if isinstance(recipe, cls) else cls.from_yaml(recipe or DEFAULT_RECIPE)
+
+    def set_defaults(self, parser: HfArgumentParser) -> None:
+        """Make the values the defaults of a parser (of `argument_parser`), as TRL's parser does."""
+        parser.set_defaults(**self.values)
+        for action in parser._actions:
+            action.required = action.required and action.dest not in self.values
+
+    @property
+    def model_arguments(self) -> ModelArguments:
+        """The part that makes a model.
+
+        Raises:
+            ValueError: The recipe names no encoder.
+        """
+        if "model_name_or_path" not in self.values:
+            raise ValueError("the recipe names no encoder; add model_name_or_path")
+        return ModelArguments(**self._of(ModelArguments))
+
+    def build_model(self, texts: Iterable[str]) -> tuple["SiamUREModel", PreTrainedTokenizerBase]:
+        """Build the model and its tokenizer; see `ModelArguments.build_model`.
+
+        Args:
+            texts: Marked sentences, whose entity types get markers.
+        """
+        max_length = self.values.get("max_length", SiamURETrainingArguments.max_length)
+        return self.model_arguments.build_model(texts, max_length)
+
+    def training_arguments(self, output_dir: str | Path, **overrides) -> SiamURETrainingArguments:
+        """Return the arguments of the training.
+
+        Args:
+            output_dir: Where checkpoints go.
+            overrides: Arguments that count instead of the recipe's.
+        """
+        values = {**self._of(SiamURETrainingArguments), **overrides, "output_dir": str(output_dir)}
+        return SiamURETrainingArguments(**values)
+
+    def _of(self, arguments: type) -> dict[str, Any]:
+        names = {part.name for part in fields(arguments)}
+        return {key: value for key, value in self.values.items() if key in names}
+
+
+def _read_yaml(path: str | Path) -> dict[str, Any]:
     try:
-        recipe = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValueError(f"{path} can't be read as a recipe: {error}") from None
-    if not isinstance(recipe, dict):
+    if not isinstance(content, dict):
         raise ValueError(f"{path} can't be read as a recipe: it holds no keys")
-    return recipe
+    return dict(rename_key(key, value, source=str(path)) for key, value in content.items())
 
 
-def recipe_words(path: str | Path, parser: ArgumentParser) -> list[str]:
-    """The words of a command line that say what a recipe says, so that the line itself can follow and override them.
+def _option(key: str, value: Any, takes_words: bool) -> list[str]:
+    """Return the words of a command line that say what a key of a recipe says.
 
-    A mapping becomes words such as `labels=first` and `columns.sentence=body` where the argument takes several words,
-    and JSON where it takes one, as transformers' `lr_scheduler_kwargs` does. A key without a value is left out.
+    A mapping becomes words such as `labels=first` where the argument takes several, and JSON where
+    it takes one, as transformers' `lr_scheduler_kwargs` does. A key without a value is left out.
 
-    Args:
-        path: The recipe: names of arguments to their values.
-        parser: Knows the arguments.
-
-    Raises:
-        ValueError: The recipe can't be read, or has a key that is no argument. Names the file.
+    >>> _option("bf16", False, takes_words=False)
+    ['--bf16=False']
+    >>> _option("reader_options", {"columns": {"sentence": "the body"}}, takes_words=True)
+    ['--reader_options', 'columns.sentence=the body']
     """
-    arguments = {action.dest: action for action in parser._actions}
-    words = []
-    for key, value in read_recipe(path).items():
-        if key not in arguments:
-            raise ValueError(f"{path}: {key!r} is no recipe key")
-        if not isinstance(value, dict):
-            texts = [] if value is None else [str(value)]
-        elif arguments[key].nargs == "+":
-            texts = list(_pairs(value))
-        else:
-            texts = [json.dumps(value)]
-        words += [f"--{key}", *texts] if texts else []
-    return words
-
-
-def encoder_path(name: str) -> str:
-    """Resolves pip:PACKAGE/FOLDER to the folder inside the installed package, without importing it.
-
-    Raises:
-        ValueError: The package is not installed.
-
-    >>> encoder_path("google-bert/bert-base-cased")
-    'google-bert/bert-base-cased'
-    """
-    if not name.startswith("pip:"):
-        return name
-    package, _, folder = name.removeprefix("pip:").partition("/")
-    spec = importlib.util.find_spec(package)
-    if spec is None:
-        raise ValueError(f"the encoder's package {package} is not installed; pip install 'siamure[demo]'")
-    return str(Path(spec.submodule_search_locations[0], folder))
+    if value is None:
+        return []
+    if takes_words:
+        words = _pairs(value) if isinstance(value, Mapping) else [str(word) for word in value]
+        return [f"--{key}", *words]
+    return [f"--{key}={json.dumps(value) if isinstance(value, Mapping) else value}"]
 
 
 def _pairs(mapping: Mapping) -> Iterator[str]:
-    """
-    >>> list(_pairs({"labels": "first", "columns": {"sentence": "body"}}))
-    ['labels=first', 'columns.sentence=body']
-    """
     for key, value in mapping.items():
-        if isinstance(value, dict):
+        if isinstance(value, Mapping):
             yield from (f"{key}.{pair}" for pair in _pairs(value))
         else:
             yield f"{key}={value}"

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there at all, logs that go on where they stopped, and signals that save one."""
+"""Checkpoints that are whole or not there at all, logs that resume where they stopped, and signals that save one."""
 
 import json
 import logging
@@ -16,11 +16,10 @@ from safetensors.torch import load_file, save_file
 from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint, rotate_checkpoints
 
-from .distributed import on_main
+from ..utils.distributed import broadcast_from_main
+from ..utils.files import UNFINISHED
 
 logger = logging.getLogger(__name__)
-
-UNFINISHED = "_unfinished"  # the hub's upload leaves out names that begin with an underscore
 
 
 class CheckpointError(OSError):
@@ -28,7 +27,7 @@ class CheckpointError(OSError):
 
 
 def find_damage(checkpoint: Path) -> str | None:
-    """What keeps a checkpoint from being resumed from, such as a file that was cut short; `None` if it is whole."""
+    """Return what keeps a checkpoint from being resumed from; `None` if it is whole."""
     state = checkpoint / "trainer_state.json"
     needed = {"state": state.name, "scheduler": "scheduler.pt", "optimizer": "optimizer*", "model": "*model[-._]*"}
     for kind, pattern in needed.items():
@@ -51,7 +50,7 @@ def find_damage(checkpoint: Path) -> str | None:
 
 
 def find_last_checkpoint(output_dir: Path) -> Path | None:
-    """The newest checkpoint that is whole; a warning names each newer one that is not."""
+    """Return the newest checkpoint that is whole; a warning names each newer one that is not."""
     for unfinished in (output_dir / UNFINISHED).glob("checkpoint-*"):
         logger.warning("%s is ignored: it was being written when the run ended", unfinished)
     folders = [path for path in output_dir.glob("checkpoint-*") if path.name[11:].isdigit()]
@@ -65,7 +64,7 @@ def find_last_checkpoint(output_dir: Path) -> Path | None:
 
 @torch.no_grad()
 def complete_optimizer_state(optimizer: torch.optim.Optimizer):
-    """Gives parameters without a gradient so far the zeros that their optimizer state would begin with."""
+    """Give parameters without a gradient so far the zeros that their optimizer state begins with."""
     example = next((parameter for parameter, state in optimizer.state.items() if state), None)
     for parameter in [parameter for group in optimizer.param_groups for parameter in group["params"]]:
         if example is not None and not optimizer.state[parameter]:
@@ -75,17 +74,17 @@ def complete_optimizer_state(optimizer: torch.optim.Optimizer):
             }
 
 
-class StopCallback(TrainerCallback):
-    """Ends a run that gets SIGINT (Ctrl-C) or SIGTERM after its current step, with a checkpoint.
+class StopOnSignalCallback(TrainerCallback):
+    """End a run that gets SIGINT (Ctrl-C) or SIGTERM after its current step, with a checkpoint.
 
     All processes stop at the same step. The exit status is 128 + the signal's number: 130 or 143.
 
     Args:
-        how_to_go_on: What the person who stopped it is told.
+        resume_hint: How to resume, for the person who stopped the run.
     """
 
-    def __init__(self, how_to_go_on: str):
-        self.how_to_go_on = how_to_go_on
+    def __init__(self, resume_hint: str):
+        self.resume_hint = resume_hint
         self.received = 0  # by this process
         self.agreed = 0  # what all processes know of
         self.previous = {}
@@ -115,42 +114,50 @@ class StopCallback(TrainerCallback):
             if state.is_world_process_zero:
                 folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
                 name = signal.Signals(self.agreed).name
-                print(f"{name}: saved {folder}; {self.how_to_go_on}", file=sys.stderr)
+                print(f"{name}: saved {folder}; {self.resume_hint}", file=sys.stderr)
             sys.exit(128 + self.agreed)
 
     def on_train_end(self, args, state, control, **kwargs):
         self.restore()
 
 
-class ProgressCallback(TrainerCallback):
-    """Hands a resumed run what it had not logged yet."""
+class RestoreLogsCallback(TrainerCallback):
+    """Hand a resumed run the losses that it had not logged yet."""
 
-    def __init__(self, trainer: "ResumableTrainer"):
+    def __init__(self, trainer: "ResumableTrainerMixin"):
         self.trainer = trainer
 
     def on_train_begin(self, args, state, control, **kwargs):
-        self.trainer.restore_progress()
+        self.trainer.restore_logs()
 
 
-class ResumableTrainer(Trainer):
-    """A [`~transformers.Trainer`] that can be killed at any moment and go on as if nothing had happened.
+class ResumableTrainerMixin:
+    """Let a [`~transformers.Trainer`] be killed at any moment and resume as if nothing had happened.
 
-    A checkpoint is written under a temporary name and then renamed. `resume_from_checkpoint=True` takes the newest one
-    that is whole; where there is none yet, the run begins anew. Signals are those of [`StopCallback`].
+    A checkpoint is written under a temporary name and then renamed. `resume_from_checkpoint=True`
+    takes the newest one that is whole; where there is none yet, the run starts from the beginning.
+    Signals are those of [`StopOnSignalCallback`].
+
+    Each override compensates for something that [`~transformers.Trainer`] does: its comment says
+    what.
+
+    Args:
+        resume_hint: How to resume, for the person who stopped the run.
+        args, kwargs: Arguments of the trainer.
     """
 
-    how_to_go_on = "go on with --resume_from_checkpoint true"
-
-    def __init__(self, *args, **kwargs):
+    def __init__(
+        self, *args, resume_hint: str = "resume with --resume_from_checkpoint true", **kwargs
+    ):
         super().__init__(*args, **kwargs)
         self.loss_parts: dict[str, list[torch.Tensor]] = {}  # of each step that was not logged yet
         self._progress_file: Path | None = None
         self._is_saving = False
-        self.add_callback(ProgressCallback(self))
-        self.add_callback(StopCallback(self.how_to_go_on))
+        self.add_callback(RestoreLogsCallback(self))
+        self.add_callback(StopOnSignalCallback(resume_hint))
 
     def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs):
-        """Trains; see [`~transformers.Trainer.train`].
+        """Train; see [`~transformers.Trainer.train`].
 
         Args:
             resume_from_checkpoint: A checkpoint's folder, or `True` for the newest whole one in `output_dir`; the
@@ -165,7 +172,7 @@ class ResumableTrainer(Trainer):
             resume_from_checkpoint = self.args.resume_from_checkpoint
         if str(resume_from_checkpoint).lower() == "true":
             folder = Path(self.args.output_dir)
-            last = on_main(lambda: find_last_checkpoint(folder))
+            last = broadcast_from_main(find_last_checkpoint, folder)
             # The name alone: each machine may have a folder of its own.
             resume_from_checkpoint = str(folder / last.name) if last else None
             if last is None and self.is_world_process_zero():
@@ -174,6 +181,7 @@ class ResumableTrainer(Trainer):
             raise ValueError(f"{resume_from_checkpoint} can't be resumed from: {damage}")
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
+    # Trainer logs the sum of a loss alone: its parts are averaged and logged beside it.
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "loss" in logs and self.loss_parts:
             names = list(self.loss_parts)
@@ -184,6 +192,8 @@ class ResumableTrainer(Trainer):
     # ------------------------------------------------------------------------------------------------------------------
     # Writing
 
+    # Trainer writes a checkpoint under its final name, file by file: a run that is killed meanwhile
+    # would leave half of one. Ours is written elsewhere and renamed.
     def _get_output_dir(self, trial) -> str:
         folder = super()._get_output_dir(trial)
         return str(Path(folder, UNFINISHED)) if self._is_saving else folder
@@ -225,12 +235,14 @@ class ResumableTrainer(Trainer):
         if self.args.push_to_hub:
             self._push_from_checkpoint(str(final))
 
+    # Trainer writes no model of a sharded one.
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         if self.is_fsdp_enabled and not self._is_saving:
             # Shards will do for a checkpoint; of a model, Trainer would then write nothing.
             self.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
         super().save_model(output_dir, _internal_call)
 
+    # Trainer leaves a pickle behind, and on other machines no weights.
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         super()._save(output_dir, state_dict)
         folder = Path(output_dir or self.args.output_dir)
@@ -241,11 +253,13 @@ class ResumableTrainer(Trainer):
         if self.args.should_save:  # a pickle that nobody has to load, with the paths of this machine in it
             (folder / "training_args.bin").unlink()
 
+    # Trainer can't load the optimizer of a sharded model whose head is not in use yet.
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         if self.is_fsdp_enabled:  # its loading misses the state of a head that is not in use yet
             complete_optimizer_state(self.optimizer)
         super()._save_optimizer_and_scheduler(output_dir)
 
+    # Trainer forgets the losses that were not logged yet. This runs on all processes.
     def _save_rng_state(self, output_dir: str) -> None:
         super()._save_rng_state(output_dir)
         state = {name: torch.stack(parts) for name, parts in self.loss_parts.items()}
@@ -263,8 +277,8 @@ class ResumableTrainer(Trainer):
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         self._progress_file = Path(resume_from_checkpoint, self._progress_name)
 
-    def restore_progress(self):
-        """Goes on with the losses that the checkpoint's run had not logged yet."""
+    def restore_logs(self):
+        """Take up the losses that the checkpoint's run had not logged yet."""
         if self._progress_file is not None and self._progress_file.exists():
             state = {name: tensor.to(self.args.device) for name, tensor in load_file(self._progress_file).items()}
             self._tr_loss = state.pop("loss")

@@ -5,7 +5,7 @@ const { clusters, points, tree, trials, gold } = data;
 const byId = (id) => document.getElementById(id);
 const readable = (number) => number.toLocaleString("en");
 const state = { cluster: null, query: "", groups: clusters.length, position: -1 };
-const UNASSIGNED = { name: "unassigned", size: data.unassigned, share: data.unassigned / data.rows, words: [], types: [], central: [], doubtful: data.rejected };
+const UNASSIGNED = { name: "unassigned", size: data.unassigned, share: data.unassigned / data.rows, words: [], types: [], central: [], borderline: data.rejected };
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -133,8 +133,8 @@ function drawExamples() {
   const list = (title, sentences) => sentences.length ? [element("h3", {}, title), element("ul", {}, ...sentences.map((text) => element("li", {}, marked(text))))] : [];
   const parts = [];
   if (state.cluster !== null) {
-    const { name, central, doubtful } = describe(state.cluster);
-    parts.push(element("h3", {}, name), ...list("Most central", central), ...list("Most doubtful", doubtful));
+    const { name, central, borderline } = describe(state.cluster);
+    parts.push(element("h3", {}, name), ...list("Most central", central), ...list("Borderline", borderline));
   }
   if (state.query) parts.push(...list("Found", shown.slice(0, 30).map((point) => points.text[point])));
   byId("examples").replaceChildren(...parts);
@@ -221,7 +221,7 @@ function drawGold() {
   byId("gold-section").hidden = !gold;
   if (!gold) return;
   const scores = Object.entries(gold.scores);
-  if (scores.length) table("scores", ["rows", ...scores.map(([name]) => name)], gold.partitions.map((partition, row) => [partition, ...scores.map(([, values]) => (100 * values[row]).toFixed(1))]));
+  if (scores.length) table("scores", ["rows", ...scores.map(([name]) => name)], gold.clusterings.map((clustering, row) => [clustering, ...scores.map(([, values]) => (100 * values[row]).toFixed(1))]));
   const share = gold.counts.map((row) => row.map((count) => count / (row.reduce((sum, value) => sum + value, 0) || 1)));
   const escape = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");  // Plotly reads tags
   const names = clusters.map((cluster) => escape(cluster.name)), relations = gold.relations.map(escape);

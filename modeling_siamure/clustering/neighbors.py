@@ -14,16 +14,9 @@ from accelerate.utils import broadcast
 from tqdm.auto import tqdm
 from transformers.utils import is_faiss_available
 
-from .distributed import on_main
+from ..utils.distributed import broadcast_from_main
 
 logger = logging.getLogger(__name__)
-
-BLOCK = 8192  # rows that are read at once, and whose similarities an accelerator holds: 256 MiB
-TILE = 1024  # rows whose similarities a CPU holds: 4 MiB stay in its cache
-EXACT_ROWS = 200_000  # ten minutes of one core, by the 140 s that benchmarks.search measured for half as many
-FAISS_BLOCK = 65536  # rows that are added at once
-SAMPLED_PER_CELL = 39  # rows that the cells are found with: the fewest that FAISS deems enough
-
 
 def nearest_neighbors(
     embeddings: torch.Tensor | np.ndarray,
@@ -31,20 +24,24 @@ def nearest_neighbors(
     accelerator: Accelerator | None = None,
     search: Literal["auto", "exact", "faiss"] = "exact",
     show_progress: bool = False,
+    exact_rows: int = 200_000,
 ) -> torch.Tensor:
-    """N(x): the K nearest neighbors of each row by cosine, the row itself excluded by its index.
+    """Find N(x): the K nearest neighbors of each row by cosine (paper, 2.3).
 
-    The exact search compares blocks of rows, each pair of blocks once, so memory grows with the number of rows only;
-    embeddings in a memory-mapped file are never read as a whole. Processes share the pairs of blocks and find the same
-    neighbors as one alone.
+    The row itself is excluded by its index. The exact search compares blocks of rows, each pair of
+    blocks once, so memory grows with the number of rows only; embeddings in a memory-mapped file
+    are never read as a whole. Processes share the pairs of blocks and find the same neighbors as
+    one alone.
 
     Args:
         embeddings: h, `(rows, size)`, the same in each process.
         num_neighbors: K.
         accelerator: Says where and among how many processes to search, in float32; by default one on the CPU.
-        search: `"exact"`; `"faiss"`, which is approximate and runs on the main process' CPU; or `"auto"`: FAISS for
-            more than `EXACT_ROWS` rows on a CPU, if it is installed.
+        search: `"exact"`; `"faiss"`, which is approximate and runs on the main process' CPU; or
+            `"auto"`: FAISS for larger sets on a CPU, if it is installed.
         show_progress: Whether to show a progress bar.
+        exact_rows: Largest set that `"auto"` searches exactly on a CPU: about ten minutes of one
+            core.
 
     Returns:
         Row indices `(rows, num_neighbors)`, int32, nearest first and the lower index first among equals.
@@ -62,24 +59,34 @@ def nearest_neighbors(
         )
     accelerator = accelerator or Accelerator(cpu=True)
     if search == "auto":
-        search = _choose(num_rows, accelerator)
+        is_small = num_rows <= exact_rows or accelerator.device.type != "cpu"
+        search = "exact" if is_small else _choose_approximate(num_rows)
     if search == "faiss":
-        return on_main(lambda: _search_faiss(embeddings, num_neighbors, show_progress))
+        return broadcast_from_main(_search_faiss, embeddings, num_neighbors, show_progress)
     count = accelerator.num_processes
-    best = search_blocks(embeddings, num_neighbors, accelerator.process_index, count, accelerator.device, show_progress)
+    top_k = search_blocks(
+        embeddings,
+        num_neighbors,
+        accelerator.process_index,
+        count,
+        accelerator.device,
+        show_progress,
+    )
     if count == 1:
-        return best.indices.cpu()
-    parts = (tuple(broadcast(part.clone(), rank) for part in (best.scores, best.indices)) for rank in range(count))
+        return top_k.indices.cpu()
+    parts = (
+        (broadcast(top_k.scores.clone(), rank), broadcast(top_k.indices.clone(), rank))
+        for rank in range(count)
+    )
     return _merge(parts).cpu()
 
 
-def _choose(num_rows: int, accelerator: Accelerator) -> str:
-    if num_rows <= EXACT_ROWS or accelerator.device.type != "cpu":
-        return "exact"
+def _choose_approximate(num_rows: int) -> str:
+    """Return `"faiss"` where it is installed, otherwise `"exact"`, and say which."""
     if not is_faiss_available():
         logger.warning(
-            "searching the neighbors of %d rows exactly, which takes long on a CPU; pip install 'siamure[faiss]' for "
-            "an approximate search",
+            "searching the neighbors of %d rows exactly, which takes long on a CPU; pip install faiss-cpu for an "
+            "approximate search",
             num_rows,
         )
         return "exact"
@@ -93,23 +100,24 @@ def _choose(num_rows: int, accelerator: Accelerator) -> str:
 # Exact
 
 
-class _Best:
-    """The K best of the columns that each row has met so far, by score and then by lower index.
+class _TopK:
+    """The K best columns of each row so far, by score and then by lower index.
 
-    Each row must meet its columns in ascending order. A column that only equals the K-th best is then one too many.
+    Each row must be given its columns in ascending order: a column that only equals the K-th best
+    is then left out.
     """
 
     def __init__(self, num_rows: int, num_neighbors: int, device: torch.device):
         self.scores = torch.full((num_rows, num_neighbors), -torch.inf, device=device)
         self.indices = torch.zeros((num_rows, num_neighbors), dtype=torch.int32, device=device)
-        self._waiting = defaultdict(list)  # columns that are better than the K-th best, by the first row of the tile
+        self._pending = defaultdict(list)  # candidates better than the K-th best, by the first row of their block
 
-    def compare(self, first_row: int, first_column: int, scores: torch.Tensor):
-        """Lets successive rows meet successive columns, and these columns, as rows, meet those rows.
+    def update(self, first_row: int, first_column: int, scores: torch.Tensor):
+        """Update the top-k of both blocks from one block of similarities (the matrix is symmetric).
 
         Args:
-            first_row, first_column: Where the tile begins.
-            scores: The similarities in it, `(rows, columns)`.
+            first_row, first_column: Where the block begins.
+            scores: The similarities, `(rows, columns)`.
         """
         num_neighbors = self.scores.shape[1]
         is_better = scores > self._limits(first_row, len(scores)).unsqueeze(1)
@@ -136,14 +144,14 @@ class _Best:
     ):
         is_better = scores > self._limits(first, count)[row]
         row, column, scores = row[is_better], column[is_better], scores[is_better]
-        self._waiting[first].append((row.int(), (column + first_column).int(), scores))
-        if sum(len(part[0]) for part in self._waiting[first]) > self.scores.shape[1] * count:
-            self._sort(first)
+        self._pending[first].append((row.int(), (column + first_column).int(), scores))
+        if sum(len(part[0]) for part in self._pending[first]) > self.scores.shape[1] * count:
+            self._merge_pending(first)
 
-    def _sort(self, first: int):
-        """Sorts what waits for the rows of a tile into their best."""
+    def _merge_pending(self, first: int):
+        """Merge the pending candidates of a block of rows into its top-k."""
         num_neighbors = self.scores.shape[1]
-        row, column, scores = (torch.cat(parts) for parts in zip(*self._waiting.pop(first), strict=True))
+        row, column, scores = (torch.cat(parts) for parts in zip(*self._pending.pop(first), strict=True))
         rows, row, counts = row.unique(return_inverse=True, return_counts=True)
         rows = rows + first
         row = torch.cat([torch.arange(len(rows), device=row.device).repeat_interleave(num_neighbors), row])
@@ -156,13 +164,17 @@ class _Best:
         chosen = order[begins + torch.arange(num_neighbors, device=row.device)]
         self.scores[rows], self.indices[rows] = scores[chosen], column[chosen]
 
-    def finish(self):
-        for first in list(self._waiting):
-            self._sort(first)
+    def flush(self):
+        """Merge all pending candidates."""
+        for first in list(self._pending):
+            self._merge_pending(first)
 
 
 def _largest(scores: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Row, column and score of the largest entries of each row, the first ones among equals (`topk` takes any)."""
+    """Return row, column and score of each row's largest entries, the first ones among equals.
+
+    `topk` would take any of the equals.
+    """
     last = scores.topk(min(count, scores.shape[1]), dim=1).values[:, -1:]
     is_larger, is_last = scores > last, scores == last
     room = count - is_larger.sum(dim=1, keepdim=True)
@@ -178,41 +190,55 @@ def search_blocks(
     count: int = 1,
     device: torch.device = torch.device("cpu"),  # noqa: B008
     show_progress: bool = False,
-) -> _Best:
-    """The share of one of `count` processes: what it finds in its pairs of blocks."""
+    block_size: int = 8192,
+    cpu_tile: int = 1024,
+) -> _TopK:
+    """Search the share of one of `count` processes: its pairs of blocks.
+
+    Args:
+        embeddings, num_neighbors, show_progress: As for `nearest_neighbors`.
+        index, count: Which of how many processes this is.
+        device: Where to search.
+        block_size: Rows that are read at once, and whose similarities an accelerator holds: 256 MiB
+            by default.
+        cpu_tile: Rows whose similarities a CPU holds: 4 MiB by default, which stay in its cache.
+    """
     num_rows = len(embeddings)
     if device.type == "cuda" and 4 * num_rows * embeddings.shape[1] < torch.cuda.mem_get_info(device)[0] // 2:
-        embeddings = torch.as_tensor(embeddings).to(device)  # copied once, not once a block
-    tile = TILE if device.type == "cpu" else BLOCK
+        embeddings = torch.as_tensor(embeddings).to(device)  # copied once, not once per block
+    tile = cpu_tile if device.type == "cpu" else block_size
 
     def tiles(start: int) -> list[tuple[int, torch.Tensor]]:
-        block = torch.as_tensor(embeddings[start : start + BLOCK]).to(device).float()
+        block = torch.as_tensor(embeddings[start : start + block_size]).to(device).float()
         return list(zip(itertools.count(start, tile), F.normalize(block, dim=-1).split(tile), strict=False))
 
     # In this order each row meets the others in ascending order.
-    pairs = list(itertools.combinations_with_replacement(range(0, num_rows, BLOCK), 2))[index::count]
-    best = _Best(num_rows, num_neighbors, device)
+    pairs = list(itertools.combinations_with_replacement(range(0, num_rows, block_size), 2))[index::count]
+    top_k = _TopK(num_rows, num_neighbors, device)
     for first, second in tqdm(pairs, desc="Mining neighbors", unit="block", disable=not show_progress):
         for (row, rows), (column, columns) in itertools.product(tiles(first), tiles(second)):
             if row <= column:
                 scores = rows @ columns.T
                 if row == column:
                     scores.fill_diagonal_(-torch.inf)
-                best.compare(row, column, scores)
-    best.finish()
-    return best
+                top_k.update(row, column, scores)
+    top_k.flush()
+    return top_k
 
 
 def _merge(parts: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
-    """The best of several processes' neighbors, from scores and indices, `(rows, num_neighbors)` each."""
+    """Return the best of several processes' neighbors, from `(rows, num_neighbors)` each."""
     parts = iter(parts)
     scores, indices = next(parts)
     size = scores.shape[1]
-    for its_scores, its_indices in parts:
-        scores, indices = torch.cat([scores, its_scores], dim=1), torch.cat([indices, its_indices], dim=1)
+    for more_scores, more_indices in parts:
+        scores = torch.cat([scores, more_scores], dim=1)
+        indices = torch.cat([indices, more_indices], dim=1)
         by_index = indices.argsort(dim=1)
-        order = by_index.gather(1, scores.gather(1, by_index).argsort(dim=1, descending=True, stable=True))[:, :size]
-        scores, indices = scores.gather(1, order), indices.gather(1, order)
+        by_score = scores.gather(1, by_index).argsort(dim=1, descending=True, stable=True)
+        order = by_index.gather(1, by_score)[:, :size]
+        scores = scores.gather(1, order)
+        indices = indices.gather(1, order)
     return indices
 
 
@@ -220,8 +246,21 @@ def _merge(parts: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
 # Approximate
 
 
-def _search_faiss(embeddings: torch.Tensor | np.ndarray, num_neighbors: int, show_progress: bool) -> torch.Tensor:
-    """Searches the cells around each row of an inverted file, which holds the rows in float32."""
+def _search_faiss(
+    embeddings: torch.Tensor | np.ndarray,
+    num_neighbors: int,
+    show_progress: bool,
+    block_size: int = 65536,
+    sampled_per_cell: int = 39,
+) -> torch.Tensor:
+    """Search the cells around each row of an inverted file, which holds the rows in float32.
+
+    Args:
+        embeddings, num_neighbors, show_progress: As for `nearest_neighbors`.
+        block_size: Rows that are added at once.
+        sampled_per_cell: Rows per cell that the cells are found with: the fewest that FAISS deems
+            enough.
+    """
     import faiss
     from faiss.contrib.inspect_tools import get_invlist
 
@@ -231,12 +270,13 @@ def _search_faiss(embeddings: torch.Tensor | np.ndarray, num_neighbors: int, sho
     num_rows, size = embeddings.shape
     num_cells = max(1, int(4 * num_rows**0.5))
     index = faiss.IndexIVFFlat(faiss.IndexFlatIP(size), size, num_cells, faiss.METRIC_INNER_PRODUCT)
-    index.nprobe, index.cp.niter = min(8, num_cells), 10
-    sample = np.sort(np.random.default_rng(0).permutation(num_rows)[: SAMPLED_PER_CELL * num_cells])
+    index.nprobe = min(8, num_cells)
+    index.cp.niter = 10
+    sample = np.sort(np.random.default_rng(0).permutation(num_rows)[: sampled_per_cell * num_cells])
     index.train(normalized(sample))
-    for start in tqdm(range(0, num_rows, FAISS_BLOCK), desc="Indexing rows", unit="block", disable=not show_progress):
-        index.add(normalized(slice(start, start + FAISS_BLOCK)))
-    found = np.empty((num_rows, num_neighbors), np.int32)
+    for start in tqdm(range(0, num_rows, block_size), desc="Indexing rows", unit="block", disable=not show_progress):
+        index.add(normalized(slice(start, start + block_size)))
+    neighbors = np.empty((num_rows, num_neighbors), np.int32)
     with tqdm(total=num_rows, desc="Mining neighbors", unit="row", disable=not show_progress) as bar:
         for cell in range(num_cells):  # its rows look into the same few cells, which stay in the cache
             rows, held = get_invlist(index.invlists, cell)
@@ -248,24 +288,25 @@ def _search_faiss(embeddings: torch.Tensor | np.ndarray, num_neighbors: int, sho
                 nearest[lacking] = index.search(queries[lacking], num_neighbors + 1, params=everywhere)[1]
             # The row itself goes last, and so does not count; where it was not found, the farthest does not.
             order = (nearest == rows[:, None]).argsort(axis=1, kind="stable")[:, :num_neighbors]
-            found[rows] = np.take_along_axis(nearest, order, axis=1)
+            neighbors[rows] = np.take_along_axis(nearest, order, axis=1)
             bar.update(len(rows))
-    return torch.from_numpy(found)
+    return torch.from_numpy(neighbors)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Scores
 
 
-def keep_mutual(neighbors: np.ndarray) -> np.ndarray:
-    """Leaves each anchor those neighbors that have it among their own, nearest first, repeated to fill its K places.
+def mutual_neighbors(neighbors: np.ndarray) -> np.ndarray:
+    """Keep the neighbors that have their anchor among their own, nearest first.
 
-    An anchor without such a neighbor becomes its own: its two views alone then say that they belong together.
+    They are repeated to fill the K places of the anchor. An anchor without such a neighbor becomes
+    its own: its two views alone then say that they belong together.
 
     Args:
         neighbors: N(x), `(rows, K)`.
 
-    >>> keep_mutual(np.array([[1, 2], [0, 2], [1, 3], [1, 0]]))
+    >>> mutual_neighbors(np.array([[1, 2], [0, 2], [1, 3], [1, 0]]))
     array([[1, 1],
            [0, 2],
            [1, 1],
@@ -281,7 +322,9 @@ def keep_mutual(neighbors: np.ndarray) -> np.ndarray:
 
 
 def neighbor_accuracy(neighbors: np.ndarray, labels: np.ndarray) -> float:
-    """Share of neighbors that have their anchor's gold label (paper, Figure 3). A score, never a criterion.
+    """Return the share of neighbors that have their anchor's gold label (paper, Figure 3).
+
+    It is a score, never a criterion.
 
     >>> neighbor_accuracy(np.array([[1], [0], [0]]), np.array(["a", "a", "b"]))
     0.6666666666666666
@@ -290,7 +333,7 @@ def neighbor_accuracy(neighbors: np.ndarray, labels: np.ndarray) -> float:
 
 
 def neighbor_overlap(neighbors: np.ndarray, previous: np.ndarray) -> float:
-    """Share of an anchor's neighbors that it had at the last mining too.
+    """Return the share of an anchor's neighbors that it had at the last mining too.
 
     >>> neighbor_overlap(np.array([[1, 2]]), np.array([[2, 3]]))
     0.5

@@ -3,11 +3,9 @@
 import numpy as np
 from scipy.cluster import hierarchy
 
-from .configuration_siamure import SiamUREConfig
 
-
-def relation_tree(centroids: np.ndarray, config: SiamUREConfig) -> np.ndarray:
-    """Ward's tree on the centroids of clusters (Ward 1963).
+def relation_tree(centroids: np.ndarray, context_size: int = 0) -> np.ndarray:
+    """Build Ward's tree on the centroids of clusters (Ward 1963).
 
     Where h holds the words between the mentions (`..._context` pooling), those alone are compared: the other two parts
     know the entity types or names, which would put living in a city beside dying in a city, and far from living in a
@@ -15,7 +13,8 @@ def relation_tree(centroids: np.ndarray, config: SiamUREConfig) -> np.ndarray:
 
     Args:
         centroids: Of L2-normalized h, `(clusters, size)`.
-        config: Of the model that made h.
+        context_size: Number of h's last dimensions that hold the words between the mentions; 0
+            compares all of h.
 
     Returns:
         SciPy's linkage matrix `(clusters - 1, 4)`: in each row the two nodes that are merged, their distance and the
@@ -23,11 +22,11 @@ def relation_tree(centroids: np.ndarray, config: SiamUREConfig) -> np.ndarray:
     """
     if len(centroids) < 2:
         return np.empty((0, 4))
-    return hierarchy.linkage(centroids[:, -config.context_size :], "ward")  # all of h where that is 0
+    return hierarchy.linkage(centroids[:, -context_size:], "ward")
 
 
 def cut_tree(tree: np.ndarray, num_groups: int) -> np.ndarray:
-    """The group of each cluster, `(clusters,)`, where the tree is cut into so many groups.
+    """Cut the tree into groups, and return the group of each cluster, `(clusters,)`.
 
     Groups are numbered in the order of their first clusters.
 
@@ -50,12 +49,15 @@ def cut_tree(tree: np.ndarray, num_groups: int) -> np.ndarray:
 
 
 def siblings(tree: np.ndarray, clusters: list[int]) -> list[int]:
-    """The clusters below the lowest node that holds all of the given ones, sorted: only those if they are siblings.
+    """Return the clusters below the lowest node that holds all of the given ones, sorted.
+
+    These are only the given ones if they are siblings.
 
     >>> siblings(hierarchy.linkage([[0.0], [9.0], [1.0], [7.0]], "ward"), [0, 2])
     [0, 2]
     """
-    wanted, members = set(clusters), [{cluster} for cluster in range(len(tree) + 1)]
+    wanted = set(clusters)
+    members = [{cluster} for cluster in range(len(tree) + 1)]
     members += [set()] * len(tree)
     for row, (left, right) in enumerate(tree[:, :2].astype(int)):
         members[len(tree) + 1 + row] = members[left] | members[right]

@@ -9,13 +9,11 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import confusion_matrix
 from sklearn.preprocessing import normalize
 
-from .clustering import assign, ward
-from .consensus import start_leaves
-from .modeling_siamure import UNASSIGNED, is_outlier, nearest_clusters
+from ..configuration_siamure import SiamUREConfig
+from ..modeling_siamure import UNASSIGNED, is_outlier, nearest_clusters
+from .partitions import assign, count_micro_clusters, sample_rows, ward
 
 SKIPPED = -2  # the label of a row whose mentions alone are too long
-RESAMPLED_ROWS = 5000
-NUM_RESAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -71,6 +69,13 @@ class RejectionRule:
     max_distances: list[float]
     min_margin: float
 
+    @classmethod
+    def from_config(cls, config: SiamUREConfig) -> "RejectionRule | None":
+        """Return the rule that a model holds; `None` if it holds none."""
+        if config.max_distances is None:
+            return None
+        return cls(config.max_distances, config.min_margin or 0.0)
+
     def apply(self, assignment: Assignment) -> Assignment:
         """Return the assignment with -1 as label of rows far from their centroid or between two."""
         is_rejected = is_outlier(
@@ -122,39 +127,54 @@ def assign_rows(
     return rule.apply(assignment) if rule else assignment
 
 
-def fit_rejection(embeddings: np.ndarray, assignment: Assignment, num_clusters: int, seed: int = 0) -> RejectionRule:
-    """Chooses, without labels, which rows belong to no cluster.
+def fit_rejection(
+    embeddings: np.ndarray,
+    assignment: Assignment,
+    num_clusters: int,
+    seed: int = 0,
+    sample_size: int = 5000,
+    num_resamples: int = 8,
+) -> RejectionRule:
+    """Choose, without labels, which rows belong to no cluster.
 
-    **Far**: farther from the centroid than the upper fence of its cluster's distances, which is the third quartile and
-    1.5 times the distance between the quartiles (Tukey 1977). **Between two**: of so small a margin that clusters of
-    resampled rows more often than not put such rows elsewhere. To that end, Ward's method on halves of a sample, as a
-    head of the consensus starts, partitions all of it; its clusters are matched with those that were found, and how
-    often they agree is fitted as a growing function of the margin. The threshold is where that function reaches one
-    half.
+    **Far**: farther from the centroid than the upper fence of its cluster's distances, which is the
+    third quartile and 1.5 times the distance between the quartiles (Tukey 1977). **Between two**:
+    of so small a margin that clusters of resampled rows more often than not put such rows
+    elsewhere. To that end, Ward's method on halves of a sample, as a head of the consensus starts,
+    partitions all of it; its clusters are matched with those that were found, and how often they
+    agree is fitted as a growing function of the margin. The threshold is where that function
+    reaches one half.
 
     Args:
-        embeddings: h, `(rows, size)`; 5,000 of the rows are drawn by seed.
+        embeddings: h, `(rows, size)`.
         assignment: Of these rows to the clusters.
         num_clusters: C.
         seed: Fixes draws and starts.
+        sample_size: Rows that are drawn.
+        num_resamples: Number of halves of the sample.
     """
     fences = []
     for cluster in range(num_clusters):
         distances = assignment.distances[assignment.clusters == cluster]
         low, high = np.quantile(distances, (0.25, 0.75)) if len(distances) else (0, 0)
-        fences.append(float(high + 1.5 * (high - low) + 1e-6))  # a row on its centroid stays, whatever the rounding
+        # A row on its centroid stays, whatever the rounding.
+        fences.append(float(high + 1.5 * (high - low) + 1e-6))
     if num_clusters == 1:
         return RejectionRule(fences, 0.0)
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(embeddings))[:RESAMPLED_ROWS])
-    rows, found = normalize(embeddings[drawn]), assignment.clusters[drawn]
+    sample = sample_rows(len(embeddings), seed, sample_size)
+    rows = normalize(embeddings[sample])
+    clusters = assignment.clusters[sample]
     agreement = np.zeros(len(rows))
-    for resample in range(NUM_RESAMPLES):
-        half = np.random.default_rng([seed, resample]).permutation(len(rows))[: max(len(rows) // 2, num_clusters)]
-        centroids = ward(rows[half], num_clusters, seed + resample, start_leaves(num_clusters)).centroids
-        again = assign(rows, centroids)
+    for resample in range(num_resamples):
+        order = np.random.default_rng([seed, resample]).permutation(len(rows))
+        half = order[: max(len(rows) // 2, num_clusters)]
+        micro_clusters = count_micro_clusters(num_clusters)
+        resampled = ward(rows[half], num_clusters, seed + resample, micro_clusters)
+        labels = assign(rows, resampled.centroids)
         # The matching of clusters under which most rows agree.
-        _, match = linear_sum_assignment(-confusion_matrix(again, found, labels=range(num_clusters)))
-        agreement += match[again] == found
-    margins = assignment.margins[drawn]
-    fitted = IsotonicRegression().fit_transform(margins, agreement / NUM_RESAMPLES)
+        counts = confusion_matrix(labels, clusters, labels=range(num_clusters))
+        _, match = linear_sum_assignment(-counts)
+        agreement += match[labels] == clusters
+    margins = assignment.margins[sample]
+    fitted = IsotonicRegression().fit_transform(margins, agreement / num_resamples)
     return RejectionRule(fences, float(margins[fitted >= 0.5].min(initial=1.0)))

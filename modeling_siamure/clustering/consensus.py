@@ -1,0 +1,154 @@
+"""Clusters that neighbors agree on: cluster heads on frozen h (Eq. 7), and what they have in common.
+
+k-means cuts through groups of neighbors; a head that is trained to give neighbors the same cluster
+does not, but one head is a matter of luck. Several of them start from different partitions and
+vote.
+"""
+
+import logging
+
+import numpy as np
+import torch
+from sklearn.cluster import AgglomerativeClustering
+from sklearn.preprocessing import normalize
+from torch import nn
+from tqdm.auto import tqdm
+
+from ..losses import semantic_clustering_loss
+from .neighbors import mutual_neighbors, search_blocks
+from .partitions import (
+    Clusters,
+    assign,
+    centroids_of,
+    check_size,
+    count_micro_clusters,
+    initialize_cluster_head,
+    kmeans,
+    sample_rows,
+    ward,
+)
+from .type_pairs import MIN_AGREEMENT, chance_corrected_agreement, count_frequent, divide_type_pairs
+
+logger = logging.getLogger(__name__)
+
+
+def consensus(
+    embeddings: np.ndarray,
+    num_clusters: int,
+    seed: int = 0,
+    type_pairs: np.ndarray | None = None,
+    context_size: int = 0,
+    show_progress: bool = False,
+    num_heads: int = 6,
+    num_neighbors: int = 20,
+    sample_size: int = 4096,
+    min_agreement: float = MIN_AGREEMENT,
+) -> Clusters:
+    """Cluster h such that neighbors share a cluster.
+
+    Cluster heads are trained on h as it is, each from a start of its own, so that a row and its
+    mutual nearest neighbors agree and all clusters are used (Eq. 7). Average linkage on the share
+    of heads that separate two rows joins them. Each row then belongs to the nearest centroid, so
+    that rows to come are assigned alike.
+
+    A corpus may have few relations that are frequent and many that are rare. Clusters of similar
+    size then cut through the frequent ones, and neighbors agree on them hardly better than any two
+    rows of the same types do. Where that is so, and each frequent type pair can have a cluster, the
+    clusters are parts of type pairs (`divide_type_pairs`). A warning says so, and `method` of the
+    result. Without `type_pairs` this never happens.
+
+    All this looks at a sample; the other rows are assigned.
+
+    Args:
+        embeddings: h, `(rows, size)`.
+        num_clusters: C.
+        seed: Fixes sample, starts and batches.
+        type_pairs: Head and tail type of each row as one word, `(rows,)`; none where there are no
+            types.
+        context_size: Number of h's last dimensions that hold the words between the mentions.
+        show_progress: Whether to show a progress bar.
+        num_heads: Number of cluster heads.
+        num_neighbors: K.
+        sample_size: Rows in the sample.
+        min_agreement: Agreement of neighbors beyond types, below which type pairs decide.
+
+    Raises:
+        ValueError: There are fewer rows than clusters.
+
+    >>> rows = np.repeat([[1.0, 0.0], [0.0, 1.0]], 5, axis=0) + np.linspace(0, 0.1, 20).reshape(10, 2)
+    >>> clusters = consensus(rows, num_clusters=2)
+    >>> clusters.sizes, clusters.method
+    ([5, 5], 'consensus')
+    """
+    check_size(embeddings, num_clusters)
+    sample = sample_rows(len(embeddings), seed, sample_size)
+    rows = normalize(np.asarray(embeddings[sample], dtype=np.float32))
+    if num_clusters == 1 or len(rows) < 3:
+        return kmeans(embeddings, num_clusters, seed)
+    neighbors = search_blocks(rows, min(num_neighbors, len(rows) - 1)).indices.numpy()
+    neighbors = mutual_neighbors(neighbors)
+    method = "consensus"
+    labels = None
+    if type_pairs is not None and num_clusters >= count_frequent(type_pairs[sample]):
+        pairs = type_pairs[sample]
+        start = ward(rows, num_clusters, seed, count_micro_clusters(num_clusters))
+        agreement = chance_corrected_agreement(start.labels, neighbors, pairs)
+        if agreement < min_agreement:
+            logger.warning(
+                "neighbors agree on clusters hardly better than entity types do (%.2f; %.2f is "
+                "asked for): the clusters are parts of type pairs instead of the consensus of heads",
+                agreement,
+                min_agreement,
+            )
+            method = "parts of type pairs"
+            labels = divide_type_pairs(rows, pairs, num_clusters, context_size, seed)
+    if labels is None:
+        heads = tqdm(range(num_heads), desc="Training cluster heads", disable=not show_progress)
+        votes = [_train_head(rows, neighbors, num_clusters, num_heads * seed + i) for i in heads]
+        labels = _merge_votes(np.stack(votes, axis=1), num_clusters)
+    centroids = centroids_of(rows, labels)
+    return Clusters(assign(embeddings, centroids), centroids, method)
+
+
+def _train_head(
+    rows: np.ndarray,
+    neighbors: np.ndarray,
+    num_clusters: int,
+    seed: int,
+    num_steps: int = 240,
+    batch_size: int = 256,
+    learning_rate: float = 1e-3,
+    dropout: float = 0.1,
+    entropy_weight: float = 1.0,
+) -> np.ndarray:
+    """Return the partition `(rows,)` of one head, after its training on L2-normalized rows."""
+    rng = np.random.default_rng(seed)
+    head = nn.utils.skip_init(nn.Linear, rows.shape[1], num_clusters)
+    start = ward(rows, num_clusters, seed, count_micro_clusters(num_clusters))
+    initialize_cluster_head(head, rows, start)
+    optimizer = torch.optim.Adam(head.parameters(), learning_rate)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, num_steps)
+    inputs = torch.from_numpy(rows)
+    batch = min(batch_size, len(rows))
+    for _ in range(num_steps):
+        anchors = rng.choice(len(rows), batch, replace=False)
+        drawn = neighbors[anchors, rng.integers(neighbors.shape[1], size=batch)]
+        stacked = inputs[np.concatenate([anchors, anchors, drawn])]
+        is_kept = torch.from_numpy(rng.random(stacked.shape, dtype=np.float32) >= dropout)
+        logits = head(stacked * is_kept / (1 - dropout)).unflatten(0, (3, batch))
+        loss = sum(semantic_clustering_loss(logits[:2], logits[2].unsqueeze(1), entropy_weight))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    with torch.no_grad():
+        return head(inputs).argmax(dim=-1).numpy()
+
+
+def _merge_votes(votes: np.ndarray, num_clusters: int) -> np.ndarray:
+    """Join rows by average linkage on the share of votes `(rows, heads)` in which they differ."""
+    distances = np.zeros((len(votes), len(votes)), dtype=np.float32)
+    for vote in votes.T:
+        distances += vote[:, None] != vote
+    linkage = AgglomerativeClustering(num_clusters, metric="precomputed", linkage="average")
+    return linkage.fit_predict(distances)

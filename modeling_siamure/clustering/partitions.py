@@ -1,0 +1,183 @@
+"""k-means on relation embeddings (paper, 3.3), and partitions that a cluster head can start from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.cluster import AgglomerativeClustering, KMeans, MiniBatchKMeans
+from sklearn.preprocessing import normalize
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """A partition of embeddings.
+
+    Attributes:
+        labels: Cluster of each embedding, `(rows,)`.
+        centroids: Means of the L2-normalized embeddings, `(clusters, size)`.
+        method: What found them: `"k-means"`, `"Ward"`, `"consensus"` or `"parts of type pairs"`.
+    """
+
+    labels: np.ndarray
+    centroids: np.ndarray
+    method: str = ""
+
+    @property
+    def sizes(self) -> list[int]:
+        """Number of embeddings in each cluster."""
+        return np.bincount(self.labels, minlength=len(self.centroids)).tolist()
+
+
+def kmeans(
+    embeddings: np.ndarray,
+    num_clusters: int,
+    seed: int = 0,
+    num_restarts: int = 10,
+    full_rows: int = 100_000,
+    batch_size: int = 16384,
+    num_passes: int = 3,
+) -> Clusters:
+    """Cluster L2-normalized h by k-means: the best of several k-means++ starts.
+
+    Larger sets are clustered by mini-batch k-means from one start; it reads them batch by batch, so
+    they may lie in a memory-mapped file that is larger than the memory.
+
+    Args:
+        embeddings: h, `(rows, size)`.
+        num_clusters: C.
+        seed: Fixes the starts.
+        num_restarts: Number of starts.
+        full_rows: Largest set that is clustered as a whole.
+        batch_size: Rows per batch of larger sets.
+        num_passes: Passes over all batches of larger sets.
+
+    Raises:
+        ValueError: There are fewer rows than clusters.
+
+    >>> kmeans(np.array([[1.0, 0.0], [2.0, 0.1], [0.0, 3.0]]), num_clusters=2).sizes in ([1, 2], [2, 1])
+    True
+    """
+    check_size(embeddings, num_clusters)
+    if len(embeddings) <= full_rows:
+        # normalize makes the copy that k-means may work in: one for millions of rows is enough.
+        model = KMeans(num_clusters, n_init=num_restarts, random_state=seed, copy_x=False)
+        model.fit(normalize(embeddings))
+        return Clusters(model.labels_, model.cluster_centers_, "k-means")
+    rng = np.random.default_rng(seed)
+    model = MiniBatchKMeans(num_clusters, random_state=seed)
+    for _ in range(num_passes):
+        order = rng.permutation(len(embeddings))
+        for start in range(0, len(order), batch_size):
+            rows = np.sort(order[start : start + batch_size])
+            model.partial_fit(normalize(embeddings[rows]))
+    labels = assign(embeddings, model.cluster_centers_)
+    return Clusters(labels, model.cluster_centers_, "k-means")
+
+
+def ward(
+    embeddings: np.ndarray,
+    num_clusters: int,
+    seed: int = 0,
+    num_micro_clusters: int = 2048,
+    sample_size: int = 4096,
+) -> Clusters:
+    """Cluster L2-normalized h by Ward's method, which keeps groups whole that k-means cuts through.
+
+    Larger sets are first grouped into k-means micro-clusters, whose centroids are then merged. Of
+    sets larger than the sample, a sample is merged and all are assigned to the centroids.
+
+    Args:
+        embeddings: h, `(rows, size)`.
+        num_clusters: C.
+        seed: Fixes sample and micro-clusters.
+        num_micro_clusters: Number of micro-clusters; the fewer there are, the more they depend on
+            the seed.
+        sample_size: Rows in the sample.
+
+    Raises:
+        ValueError: There are fewer rows than clusters.
+
+    >>> ward(np.array([[1.0, 0.0], [2.0, 0.1], [0.0, 3.0]]), num_clusters=2).sizes in ([1, 2], [2, 1])
+    True
+    """
+    check_size(embeddings, num_clusters)
+    rows = normalize(embeddings[sample_rows(len(embeddings), seed, sample_size)])
+    leaves = rows
+    leaf_of_row = np.arange(len(rows))
+    if len(rows) > num_micro_clusters:
+        model = KMeans(num_micro_clusters, n_init=1, random_state=seed).fit(rows)
+        used, leaf_of_used = np.unique(model.labels_, return_inverse=True)
+        if len(used) >= num_clusters:  # otherwise most rows are equal
+            leaves = model.cluster_centers_[used]
+            leaf_of_row = leaf_of_used
+    labels = AgglomerativeClustering(num_clusters).fit_predict(leaves)[leaf_of_row]
+    centroids = centroids_of(rows, labels)
+    if len(rows) < len(embeddings):
+        labels = assign(embeddings, centroids)
+    return Clusters(labels, centroids, "Ward")
+
+
+def count_micro_clusters(num_clusters: int) -> int:
+    """Return the number of micro-clusters that initialize a cluster head: four per cluster or more.
+
+    >>> count_micro_clusters(16), count_micro_clusters(87)
+    (200, 348)
+    """
+    return max(200, 4 * num_clusters)
+
+
+def sample_rows(num_rows: int, seed: int, size: int = 4096) -> np.ndarray:
+    """Draw the rows that stand for a corpus, in their order; all where there are not more."""
+    return np.sort(np.random.default_rng(seed).permutation(num_rows)[:size])
+
+
+def centroids_of(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the mean of each cluster's rows: `(clusters, size)`."""
+    return np.stack([rows[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
+
+
+def check_size(embeddings: np.ndarray, num_clusters: int) -> None:
+    """Raise a `ValueError` where there are fewer rows than clusters."""
+    if len(embeddings) < num_clusters:
+        raise ValueError(
+            f"{len(embeddings)} rows can't form {num_clusters} clusters; give more rows or fewer "
+            "clusters"
+        )
+
+
+def assign(embeddings: np.ndarray, centroids: np.ndarray, batch_size: int = 16384) -> np.ndarray:
+    """Assign each row's L2-normalized h to the nearest centroid: `(rows,)`.
+
+    >>> assign(np.array([[5.0, 1.0]]), np.array([[0.0, 1.0], [1.0, 0.0]]))
+    array([1])
+    """
+    # |h - mu|^2 without |h|^2, which is the same for all clusters.
+    half_norms = (centroids**2).sum(axis=1) / 2
+    labels = []
+    for start in range(0, len(embeddings), batch_size):
+        batch = normalize(embeddings[start : start + batch_size])
+        labels.append((batch @ centroids.T - half_norms).argmax(axis=1))
+    return np.concatenate(labels)
+
+
+@torch.no_grad()
+def initialize_cluster_head(head: nn.Linear, embeddings: np.ndarray, clusters: Clusters) -> None:
+    """Set the cluster head so that it starts from a partition of h instead of from noise.
+
+    Its softmax is then that of -s/2 |h - mu_c|^2 with s = 2 C / total variance of h, so that the
+    confidence does not depend on the scale of h.
+
+    Args:
+        head: Linear layer from L2-normalized h to clusters; changed in place.
+        embeddings: h, `(rows, size)`.
+        clusters: Their partition.
+    """
+    centroids = torch.as_tensor(
+        clusters.centroids, dtype=head.weight.dtype, device=head.weight.device
+    )
+    sample = normalize(embeddings[sample_rows(len(embeddings), seed=0)])
+    variance = float(sample.var(axis=0).sum())  # 0 where all rows are one
+    scale = 2 * len(centroids) / max(variance, 1e-6)
+    head.weight.copy_(scale * centroids)
+    head.bias.copy_(-scale / 2 * centroids.square().sum(dim=1))

@@ -1,0 +1,108 @@
+"""Everything that is found in the embeddings of a corpus: no model, no files."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ..clustering import Clusters, cluster_embeddings
+from ..clustering.assignment import Assignment, RejectionRule, assign_rows, fit_rejection
+from ..clustering.descriptions import ClusterDescription, describe_clusters
+from ..clustering.hierarchy import relation_tree
+from ..clustering.num_clusters import NumClustersEstimate, estimate_num_clusters
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DiscoveryResult:
+    """The relations of a corpus.
+
+    Attributes:
+        num_clusters: C, and the evidence for it.
+        clusters: Centroids and sizes, the largest cluster first, and the method that found them.
+        assignment: Where each row belongs.
+        rejection: The rule by which rows belong to no cluster; `None` if all belong to one.
+        descriptions: Name, words and examples of each cluster.
+        tree: Ward's tree on the centroids, for `cut_tree`.
+    """
+
+    num_clusters: NumClustersEstimate
+    clusters: Clusters
+    assignment: Assignment
+    rejection: RejectionRule | None
+    descriptions: list[ClusterDescription]
+    tree: np.ndarray
+
+
+def analyze(
+    embeddings: np.ndarray,
+    texts: Sequence[str],
+    type_pairs: np.ndarray | None = None,
+    num_clusters: int | Literal["auto"] = "auto",
+    method: Literal["kmeans", "consensus"] = "consensus",
+    kmeans_restarts: int = 10,
+    context_size: int = 0,
+    reject_outliers: bool = True,
+    seed: int = 0,
+    show_progress: bool = False,
+    compared_rows: int = 10_000,
+) -> DiscoveryResult:
+    """Find and name the relations in the embeddings of a corpus.
+
+    Args:
+        embeddings: h, `(rows, size)`.
+        texts: The marked sentences.
+        type_pairs: Head and tail type of each row as one word, `(rows,)`; `None` without types.
+        num_clusters: C, or `"auto"` for an estimate.
+        method, kmeans_restarts: See `cluster_embeddings`.
+        context_size: Number of h's last dimensions that hold the words between the mentions.
+        reject_outliers: Whether rows far from every centroid, or between two, belong to none.
+        seed: Fixes everything.
+        show_progress: Whether to show progress bars.
+        compared_rows: Rows among which as many different ones as clusters are looked for.
+
+    Raises:
+        ValueError: There are fewer different rows than clusters.
+
+    >>> texts = ["<e1> Ada </e1> leads <e2> Acme </e2>", "<e1> Bo </e1> left <e2> Bolt </e2>"]
+    >>> result = analyze(np.repeat(np.eye(2), 5, axis=0), texts * 5, num_clusters=2)
+    >>> result.clusters.sizes, result.clusters.method
+    ([5, 5], 'consensus')
+    """
+    if num_clusters == "auto":
+        estimate = estimate_num_clusters(embeddings, type_pairs, seed, show_progress)
+    else:
+        estimate = NumClustersEstimate(num_clusters, [])
+    number = estimate.chosen
+    num_different = len(np.unique(embeddings[:compared_rows], axis=0))
+    if 1 < number and num_different < number:
+        raise ValueError(
+            f"{num_different} different rows can't form {number} clusters; ask for fewer, or give "
+            "more rows"
+        )
+    clusters = cluster_embeddings(
+        embeddings,
+        number,
+        method,
+        seed,
+        kmeans_restarts,
+        type_pairs,
+        context_size,
+        show_progress,
+    )
+    logger.info("%d clusters were found by %s", number, clusters.method)
+    largest_first = np.argsort(-np.array(clusters.sizes), kind="stable")
+    centroids = clusters.centroids[largest_first]
+    assignment = assign_rows(embeddings, centroids)
+    clusters = Clusters(assignment.clusters, centroids, clusters.method)
+    rejection = None
+    if reject_outliers:
+        rejection = fit_rejection(embeddings, assignment, number, seed)
+        assignment = rejection.apply(assignment)
+    assigned = Clusters(assignment.labels, centroids, clusters.method)
+    descriptions = describe_clusters(texts, embeddings, assigned, assignment.margins)
+    tree = relation_tree(centroids, context_size)
+    return DiscoveryResult(estimate, clusters, assignment, rejection, descriptions, tree)

@@ -1,0 +1,196 @@
+"""From somebody's corpus to named relations, in scikit-learn's manner."""
+
+from pathlib import Path
+
+from datasets import Dataset
+from sklearn.base import BaseEstimator, ClusterMixin
+from transformers import set_seed
+
+from ..clustering import initialize_cluster_head
+from ..clustering.assignment import Assignment, RejectionRule, assign_rows
+from ..data_collator import type_pairs
+from ..recipe import Recipe
+from ..utils.deprecation import deprecated_arguments
+from ..utils.distributed import broadcast_from_main
+from .analysis import analyze
+from .finetuning import finetune
+from .rows import embed_rows, load_model, marked_texts, tokenize_rows, work_folder
+
+
+class RelationDiscovery(ClusterMixin, BaseEstimator):
+    """Find the relations of a corpus: embed its sentences, cluster and name them, assign others.
+
+    Without `model_name_or_path` and `finetune`, sentences are embedded by the recipe's encoder as
+    it is: a first look within minutes.
+
+    Args:
+        num_clusters: C, or `"auto"` for an estimate (see `estimate_num_clusters`).
+        model_name_or_path: A trained model: folder or hub name. Its own clusters are replaced by
+            those of the rows.
+        finetune: Whether to train the recipe's model on the rows first.
+        recipe: A `Recipe`, or its YAML file; by default that of this package.
+        reject_outliers: Whether rows far from every centroid, or between two, stay unassigned (see
+            `fit_rejection`).
+        seed: Fixes everything.
+        work_dir: Where a run that is interrupted leaves what it has; `fit` or `predict` with the
+            same rows resumes from it. By default nothing is left.
+        show_progress: Whether to show progress bars.
+
+    Attributes:
+        labels_: Cluster of each row, `(rows,)`; -1 where it is unassigned, -2 where it was skipped
+            because its two mentions alone are too long.
+        assignment_: Nearest cluster, score, distance and margin of each row.
+        clusters_: The clusters, the largest first, as `ClusterDescription`: name, size, type pairs,
+            words, examples.
+        clustering_method_: What found them.
+        num_clusters_: The `NumClustersEstimate` that C was chosen by; without trials if it was
+            given.
+        tree_: Ward's tree on the centroids, for `cut_tree`.
+        embeddings_: h of the rows that were not skipped.
+        model_, tokenizer_: The model, with the clusters stored in it.
+        encoder_: The encoder or model that embedded the rows.
+        training_args_: The recipe's arguments.
+
+    ```python
+    from data_scripts import load_relation_dataset
+    from modeling_siamure import RelationDiscovery
+
+    corpus = load_relation_dataset("sample")
+    discovery = RelationDiscovery().fit(corpus["train"])
+    print(discovery.clusters_[0].name, discovery.predict(corpus["validation"]).labels)
+    ```
+    """
+
+    @deprecated_arguments(model="model_name_or_path", train="finetune", reject="reject_outliers")
+    def __init__(
+        self,
+        num_clusters: int | str = "auto",
+        *,
+        model_name_or_path: str | None = None,
+        finetune: bool = False,
+        recipe: str | Recipe | None = None,
+        reject_outliers: bool = True,
+        seed: int = 0,
+        work_dir: str | None = None,
+        show_progress: bool = False,
+    ):
+        self.num_clusters = num_clusters
+        self.model_name_or_path = model_name_or_path
+        self.finetune = finetune
+        self.recipe = recipe
+        self.reject_outliers = reject_outliers
+        self.seed = seed
+        self.work_dir = work_dir
+        self.show_progress = show_progress
+
+    def fit(self, dataset: Dataset, y: None = None) -> "RelationDiscovery":
+        """Find the clusters of a dataset.
+
+        Args:
+            dataset: Rows with a `text` column of marked sentences, as `data_scripts` gives them;
+                rows whose text is null are skipped.
+            y: Ignored.
+
+        Raises:
+            ValueError: No row can be used, or there are fewer different rows than clusters.
+        """
+        number = self.num_clusters
+        if number != "auto" and not (isinstance(number, int) and number >= 1):
+            raise ValueError(f"num_clusters={number!r}: it must be 1 or more, or 'auto'")
+        if self.model_name_or_path and self.finetune:
+            raise ValueError("model_name_or_path and finetune exclude each other; give one of them")
+        recipe = Recipe.of(self.recipe)
+        overrides = {"seed": self.seed, "disable_tqdm": not self.show_progress}
+        self.training_args_ = recipe.training_arguments("", **overrides)
+        set_seed(self.seed)
+        if self.model_name_or_path:
+            self.model_, self.tokenizer_ = load_model(self.model_name_or_path)
+            self.encoder_ = Path(self.model_name_or_path).name
+        else:
+            self.model_, self.tokenizer_ = recipe.build_model(marked_texts(dataset))
+            self.encoder_ = recipe.model_arguments.model_name_or_path
+        rows, positions = tokenize_rows(dataset, self.tokenizer_)
+        with work_folder(self.work_dir) as folder:
+            if self.finetune:
+                self.model_ = finetune(
+                    self.model_, self.tokenizer_, rows, number, recipe, folder, **overrides
+                )
+            args = self.training_args_
+            self.embeddings_ = embed_rows(self.model_, self.tokenizer_, rows, args, folder)
+        result = broadcast_from_main(
+            analyze,
+            self.embeddings_,
+            rows["text"],
+            type_pairs(rows),
+            number,
+            args.clustering_method,
+            args.kmeans_restarts,
+            self.model_.config.context_size,
+            self.reject_outliers,
+            self.seed,
+            self.show_progress,
+        )
+        self.num_clusters_ = result.num_clusters
+        self.clusters_ = result.descriptions
+        self.clustering_method_ = result.clusters.method
+        self.tree_ = result.tree
+        self.assignment_ = result.assignment.scatter(positions, len(dataset))
+        self.labels_ = self.assignment_.labels
+        num_found = len(self.clusters_)
+        if not self.finetune or num_found != self.model_.config.num_labels:
+            self.model_.resize_clusters(num_found)
+            if num_found > 1:
+                initialize_cluster_head(
+                    self.model_.cluster_head, self.embeddings_[:10_000], result.clusters
+                )
+        self.model_.set_clusters(
+            result.clusters.centroids,
+            result.clusters.sizes,
+            [cluster.name for cluster in self.clusters_],
+            result.rejection.max_distances if result.rejection else None,
+            result.rejection.min_margin if result.rejection else None,
+        )
+        return self
+
+    def predict(self, dataset: Dataset) -> Assignment:
+        """Assign rows to the clusters that the model holds; nothing of the fit changes.
+
+        Args:
+            dataset: Rows with a `text` column of marked sentences.
+        """
+        rows, positions = tokenize_rows(dataset, self.tokenizer_)
+        with work_folder(self.work_dir) as folder:
+            args = self.training_args_
+            embeddings = embed_rows(self.model_, self.tokenizer_, rows, args, folder)
+        centroids = self.model_.cluster_centroids.cpu().numpy()
+        sizes = self.model_.config.cluster_sizes
+        rule = RejectionRule.from_config(self.model_.config)
+        assignment = broadcast_from_main(assign_rows, embeddings, centroids, sizes, rule)
+        return assignment.scatter(positions, len(dataset))
+
+    @classmethod
+    def from_pretrained(cls, path: str, **options) -> "RelationDiscovery":
+        """Load a discovery that assigns rows to the clusters that a model holds.
+
+        Args:
+            path: Folder or hub name of the model.
+            options: `recipe`, `work_dir` and `show_progress`.
+
+        Raises:
+            ValueError: It is no siamure model, or holds no clusters.
+        """
+        discovery = cls(model_name_or_path=path, **options)
+        discovery.model_, discovery.tokenizer_ = load_model(path)
+        if not discovery.model_.config.cluster_sizes:
+            raise ValueError(
+                f"{path} holds no clusters; `siamure discover` or a finished training stores them"
+            )
+        recipe = Recipe.of(discovery.recipe)
+        overrides = {"disable_tqdm": not discovery.show_progress}
+        discovery.training_args_ = recipe.training_arguments("", **overrides)
+        return discovery
+
+    def save_pretrained(self, path: str | Path) -> None:
+        """Save model and tokenizer, for `from_pretrained`, the Auto classes and the pipeline."""
+        self.model_.save_pretrained(path)
+        self.tokenizer_.save_pretrained(path)

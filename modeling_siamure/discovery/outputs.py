@@ -1,0 +1,141 @@
+"""The files that a discovery leaves: assignments, clusters, model."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from datasets import Dataset
+
+from ..clustering.assignment import SKIPPED, Assignment
+from ..modeling_siamure import UNASSIGNED
+from ..training.model_card import write_model_card
+from ..utils.files import atomic_path
+from .estimator import RelationDiscovery
+
+OUTSIDE = {UNASSIGNED: "unassigned", SKIPPED: "skipped"}
+ADDED = ("cluster", "name", "score", "margin")
+
+
+def write_assignments(
+    path: Path,
+    dataset: Dataset,
+    assignment: Assignment,
+    names: dict[int, str],
+    block_size: int = 10_000,
+) -> None:
+    """Write each row of the dataset with its `cluster`, `name`, `score` and `margin`, as Parquet.
+
+    `cluster` is -1 and `name` "unassigned" where a row belongs to no cluster (score and margin are
+    then those of the nearest); -2, "skipped" and nulls where it was skipped. A column of the source
+    that has one of these names gets `source_` in front.
+
+    Args:
+        path: Where; whole or not there.
+        dataset: The rows.
+        assignment: Where they belong.
+        names: Names of the clusters, by their numbers.
+        block_size: Rows that are written at once.
+    """
+    labels = assignment.labels
+    names = names | OUTSIDE
+    renamed = _columns_of_source(dataset.column_names)
+    writer = None
+    with atomic_path(path) as partial:
+        try:
+            for start in range(0, len(dataset), block_size):
+                rows = slice(start, min(start + block_size, len(dataset)))
+                block_labels = labels[rows].tolist()
+                table = dataset.with_format("arrow")[rows].rename_columns(renamed)
+                table = table.append_column("cluster", pa.array(block_labels, pa.int32()))
+                block_names = [names[label] for label in block_labels]
+                table = table.append_column("name", pa.array(block_names, pa.string()))
+                table = table.append_column("score", _floats(assignment.scores[rows]))
+                table = table.append_column("margin", _floats(assignment.margins[rows]))
+                table = table.replace_schema_metadata()
+                writer = writer or pq.ParquetWriter(partial, table.schema)
+                writer.write_table(table)
+        finally:
+            if writer:
+                writer.close()
+
+
+def _columns_of_source(names: list[str]) -> list[str]:
+    """Return the names of the source's columns beside ours."""
+    renamed = []
+    for original in names:
+        name = original
+        while name in ADDED or (name != original and name in names):
+            name = f"source_{name}"
+        renamed.append(name)
+    return renamed
+
+
+def _floats(values: np.ndarray) -> pa.Array:
+    return pa.array(values.astype(np.float32), mask=np.isnan(values))
+
+
+def write_clusters(path: Path, discovery: RelationDiscovery, num_examples: int = 3) -> None:
+    """Write one line per cluster as CSV: name, size, share, type pairs, trigger words, examples.
+
+    The rows that belong to no cluster and those that were skipped have lines of their own, so that
+    sizes add up.
+
+    Args:
+        path: Where; whole or not there.
+        discovery: After `fit`.
+        num_examples: Number of central examples per cluster, and of borderline ones.
+    """
+    labels = discovery.labels_
+    numbers = range(1, num_examples + 1)
+    columns = ["cluster", "name", "size", "share", "type_pairs", "trigger_words"]
+    columns += [f"central_{number}" for number in numbers]
+    columns += [f"borderline_{number}" for number in numbers]
+    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        for number, cluster in enumerate(discovery.clusters_):
+            pairs = [f"{pair} {count}" for pair, count in cluster.type_pairs.items()]
+            row = {
+                "cluster": number,
+                "name": cluster.name,
+                "size": cluster.size,
+                "share": cluster.size / len(labels),
+                "type_pairs": "; ".join(pairs),
+                "trigger_words": ", ".join(cluster.words),
+            }
+            central = zip(numbers, cluster.examples, strict=False)
+            borderline = zip(numbers, cluster.borderline_examples, strict=False)
+            row |= {f"central_{place}": text for place, text in central}
+            row |= {f"borderline_{place}": text for place, text in borderline}
+            writer.writerow(row)
+        for label, name in OUTSIDE.items():
+            if size := int((labels == label).sum()):
+                share = size / len(labels)
+                writer.writerow({"cluster": label, "name": name, "size": size, "share": share})
+
+
+def write_model(discovery: RelationDiscovery, folder: Path, name: str, data_name: str) -> None:
+    """Write model, tokenizer and card, ready for the Auto classes and for `push_to_hub`.
+
+    Args:
+        discovery: After `fit`.
+        folder: Where.
+        name: Title of the card.
+        data_name: Where the rows are from.
+    """
+    discovery.save_pretrained(folder)
+    write_model_card(
+        folder,
+        model_name=name,
+        config=discovery.model_.config,
+        args=discovery.training_args_,
+        results={},
+        clusters=discovery.clusters_,
+        clustering_method=discovery.clustering_method_,
+        num_examples=len(discovery.labels_),
+        dataset=data_name,
+        finetuned_from=None if discovery.model_name_or_path else discovery.encoder_,
+        is_finetuned=discovery.finetune,
+    )

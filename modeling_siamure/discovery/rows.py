@@ -1,0 +1,149 @@
+"""The rows of a discovery: which of them can be used, and their embeddings."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from accelerate import Accelerator, PartialState
+from datasets import Dataset
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+
+from ..data_collator import tokenize_dataset
+from ..embedding import embed_dataset
+from ..modeling_siamure import SiamUREModel
+from ..training.training_args import SiamURETrainingArguments
+from ..utils.distributed import broadcast_from_main
+
+
+def load_model(path: str) -> tuple[SiamUREModel, PreTrainedTokenizerBase]:
+    """Load a siamure model and its tokenizer.
+
+    Args:
+        path: Folder or hub name.
+
+    Raises:
+        ValueError: It is another model.
+    """
+    if AutoConfig.from_pretrained(path).model_type != SiamUREModel.config_class.model_type:
+        raise ValueError(
+            f"{path} holds no siamure model; give one that siamure trained, or leave it out"
+        )
+    return SiamUREModel.from_pretrained(path), AutoTokenizer.from_pretrained(path)
+
+
+def marked_texts(dataset: Dataset) -> list[str]:
+    """Return the marked sentences of a dataset; rows without one are left out.
+
+    Raises:
+        ValueError: There is no column `text`.
+    """
+    _check_text(dataset)
+    return [text for text in dataset["text"] if text]
+
+
+def tokenize_rows(
+    dataset: Dataset, tokenizer: PreTrainedTokenizerBase
+) -> tuple[Dataset, np.ndarray]:
+    """Tokenize the rows that can be used.
+
+    Args:
+        dataset: Rows with a `text` column of marked sentences.
+        tokenizer: Its `model_max_length` limits the sentences.
+
+    Returns:
+        The tokenized rows, and where they stand in the dataset, `(rows,)`.
+
+    Raises:
+        ValueError: There is no such column, or no row is left.
+    """
+    _check_text(dataset)
+    names = ("text", "head_type", "tail_type", "relation")
+    kept = [name for name in names if name in dataset.column_names]
+    with PartialState().main_process_first():
+        rows = dataset.select_columns(kept).add_column("row", np.arange(len(dataset)))
+        rows = rows.filter(
+            lambda text: text is not None, input_columns="text", desc="Looking for sentences"
+        )
+        rows = tokenize_dataset(rows, tokenizer, tokenizer.model_max_length, on_overflow="skip")
+    if not len(rows):
+        raise ValueError(
+            "no row is left to cluster; give sentences whose two mentions fit into the model"
+        )
+    return rows, np.asarray(rows["row"])
+
+
+def embed_rows(
+    model: SiamUREModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Dataset,
+    args: SiamURETrainingArguments,
+    folder: Path,
+) -> np.ndarray:
+    """Embed tokenized rows.
+
+    Args:
+        model: The model; it is moved to the accelerator.
+        tokenizer: Its tokenizer.
+        rows: Of `tokenize_rows`.
+        args: Say where, in which precision and in which batches; and whether a progress bar shows.
+        folder: Where the embeddings are kept: an interrupted run resumes there.
+
+    Returns:
+        h, `(rows, relation_embedding_size)`.
+    """
+    accelerator = Accelerator(mixed_precision=args.mixed_precision, cpu=args.use_cpu)
+    model.to(accelerator.device)
+    weights = (weight.cpu().float().numpy() for weight in model.encoder.state_dict().values())
+    return embed_dataset(
+        model,
+        tokenizer,
+        rows,
+        accelerator,
+        args.per_device_eval_batch_size,
+        show_progress=not args.disable_tqdm and accelerator.is_main_process,
+        relation_only=True,
+        folder=folder / f"embedded-{fingerprint(rows['text'], *weights)}",
+    ).relation
+
+
+def fingerprint(*parts: str | np.ndarray | Iterable[str]) -> str:
+    """Return a name for what depends on these texts and arrays alone.
+
+    >>> fingerprint("a", ["b", "c"]) == fingerprint("a", ["b", "c"])
+    True
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, str):
+            digest.update(part.encode())
+        elif isinstance(part, np.ndarray):
+            digest.update(np.ascontiguousarray(part))
+        else:
+            for text in part:
+                digest.update(text.encode() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def work_folder(path: str | None) -> Iterator[Path]:
+    """Give a folder for unfinished work: the given one, or one that is removed at the end."""
+    if path:
+        yield Path(path)
+        return
+    name = broadcast_from_main(tempfile.mkdtemp, prefix="siamure-")
+    try:
+        yield Path(name)
+    finally:
+        PartialState().wait_for_everyone()
+        broadcast_from_main(shutil.rmtree, name)
+
+
+def _check_text(dataset: Dataset) -> None:
+    if "text" not in dataset.column_names:
+        raise ValueError(
+            "the rows have no column 'text' with marked sentences; data_scripts writes it"
+        )

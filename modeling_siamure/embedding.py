@@ -1,0 +1,232 @@
+"""Embed sentences with a model: in one line, or a dataset that many processes share."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator
+from datasets import Dataset
+from tqdm.auto import tqdm
+from transformers import PreTrainedTokenizerBase
+
+from .data_collator import RelationCollator
+from .markers import encode_marked
+from .utils.distributed import shared_memmap
+from .utils.files import atomic_write
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Outputs of the model, in the order of the dataset: memory-mapped files, once per machine.
+
+    Attributes:
+        relation: h, `(rows, relation_embedding_size)`.
+        projection: g(h), `(rows, projection_size)`.
+        cluster_probabilities: Phi(h), `(rows, num_labels)`.
+    """
+
+    relation: np.ndarray
+    projection: np.ndarray | None = None
+    cluster_probabilities: np.ndarray | None = None
+
+
+@torch.inference_mode()
+def embed(
+    model: torch.nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    batch_size: int = 64,
+    show_progress: bool = False,
+) -> np.ndarray:
+    """Embed marked sentences in this process, without dropout.
+
+    Args:
+        model: A [`SiamUREModel`]; it stays where it is, as it is.
+        tokenizer: Its tokenizer.
+        texts: Marked sentences; those longer than tokenizer and encoder allow are cut, never in
+            their mentions.
+        batch_size: Sentences per step.
+        show_progress: Whether to show a progress bar.
+
+    Returns:
+        h, `(sentences, relation_embedding_size)`, float32, in the order of the sentences.
+
+    Raises:
+        ValueError: A sentence lacks a marker, or its two mentions alone are too long.
+
+    ```python
+    embeddings = embed(model, tokenizer, ["<e1> Ada Roe </e1> leads <e2> Acme </e2> ."])
+    ```
+    """
+    config = model.config
+    limit = min(tokenizer.model_max_length, config.encoder_config.max_position_embeddings)
+    input_ids = encode_marked(tokenizer, list(texts), limit).input_ids
+    collator = RelationCollator(tokenizer, num_views=1)
+    embeddings = np.empty((len(input_ids), config.relation_embedding_size), np.float32)
+    order = sorted(range(len(input_ids)), key=lambda row: len(input_ids[row]), reverse=True)
+    was_training = model.training
+    model.eval()
+    with tqdm(total=len(order), desc="Embedding", unit=" sentences", disable=not show_progress) as bar:
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            batch = collator([{"input_ids": input_ids[row]} for row in rows])
+            output = model(**{name: tensor.to(model.device) for name, tensor in batch.items()})
+            embeddings[rows] = output.relation_embedding.float().cpu().numpy()
+            bar.update(len(rows))
+    model.train(was_training)
+    return embeddings
+
+
+@torch.inference_mode()
+def embed_dataset(
+    model: torch.nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    dataset: Dataset,
+    accelerator: Accelerator,
+    batch_size: int = 64,
+    show_progress: bool = False,
+    relation_only: bool = False,
+    folder: str | os.PathLike | None = None,
+) -> Embeddings:
+    """Embed a tokenized dataset without dropout, in float32 or under the accelerator's autocast.
+
+    Sentences of similar length share a batch. With several processes, each embeds some of the
+    batches and all get the whole. The batches do not depend on the number of processes, so the
+    embeddings do not either. Results go to memory-mapped files as they come, so memory grows by a
+    few bytes per sentence only.
+
+    Args:
+        model: A [`SiamUREModel`] on the accelerator's device.
+        tokenizer: A tokenizer with markers.
+        dataset: Output of `tokenize_dataset`.
+        accelerator: Says where, in which precision and among how many processes to run.
+        batch_size: Sentences per process and step.
+        show_progress: Whether to show a progress bar, in sentences. The time that it says remains
+            is too long rather than too short, for the longest sentences come first.
+        relation_only: Whether to leave out all but h, which saves room for millions of sentences.
+        folder: Where a machine keeps the results, such as `relation.f32`: `(rows, size)` float32
+            without a header. The same call, made again after it was cut short, resumes there. By
+            default results are in temporary files, which go when they are no longer used.
+
+    Raises:
+        ValueError: The folder holds the embeddings of other sentences, or of another model.
+        OSError: There is not enough room for the results.
+    """
+    collator = RelationCollator(tokenizer, num_views=1)
+    # Longest first: too little memory shows at once.
+    order = np.argsort(dataset["length"], kind="stable")[::-1]
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    input_ids = dataset.select_columns("input_ids").with_format("numpy")
+    cache = None
+    if folder is not None:
+        settings = f"{accelerator.mixed_precision} {batch_size} {relation_only}"
+        fingerprint = _fingerprint(model, input_ids, settings)
+        cache = EmbeddingCache(Path(folder), fingerprint, accelerator)
+    # Where all is done, the last batch is embedded once more: it says how wide the results are.
+    first = min(cache.num_done, len(batches) - 1) if cache else 0
+    was_training = model.training
+    model.eval()
+    results: list[np.ndarray] = []
+    names = ("relation.f32", "projection.f32", "cluster_probabilities.f32")
+    with tqdm(
+        total=len(order),
+        initial=first * batch_size,
+        desc="Embedding",
+        unit=" sentences",
+        disable=not show_progress,
+    ) as bar:
+        for step in range(first, len(batches), accelerator.num_processes):
+            shares = batches[step : step + accelerator.num_processes]
+            # A process without a share repeats the last one: all must take part in the gathering.
+            rows = shares[min(accelerator.process_index, len(shares) - 1)].tolist()
+            batch = collator([{"input_ids": ids} for ids in input_ids[rows]["input_ids"]])
+            with accelerator.autocast():
+                output = model(
+                    **{name: tensor.to(accelerator.device) for name, tensor in batch.items()}
+                )
+            values = [output.relation_embedding.float()]
+            if not relation_only:
+                values.append(output.projection.float())
+                values.append(output.cluster_logits.float().softmax(dim=-1))
+            if not results:
+                for part, name in zip(values, names, strict=False):
+                    path = cache.folder / name if cache else None
+                    results.append(shared_memmap(len(order), part.shape[1], path))
+            for result, part in zip(results, values, strict=True):
+                padded = F.pad(part, (0, 0, 0, batch_size - len(part)))
+                gathered = accelerator.gather(padded).split(batch_size)
+                if accelerator.is_local_main_process:
+                    for share, values_of_share in zip(shares, gathered, strict=False):
+                        result[share] = values_of_share[: len(share)].cpu().numpy()
+            if cache:
+                num_done = step + len(shares)
+                cache.record(num_done, results, is_last=num_done == len(batches))
+            bar.update(sum(map(len, shares)))
+    model.train(was_training)
+    accelerator.wait_for_everyone()
+    return Embeddings(*results)
+
+
+class EmbeddingCache:
+    """A folder that holds embeddings, and how many of their batches are done.
+
+    Args:
+        folder: The folder; it is made if it is not there.
+        fingerprint: What the embeddings are of.
+        accelerator: The processes that share the work.
+        seconds_between_records: How often to write down how far the work has come.
+
+    Raises:
+        ValueError: The folder holds the embeddings of other sentences, or of another model.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        fingerprint: str,
+        accelerator: Accelerator,
+        seconds_between_records: float = 30,
+    ):
+        self.folder = folder
+        self._fingerprint = fingerprint
+        self._file = folder / "progress.json"
+        self._seconds = seconds_between_records
+        self._recorded = time.monotonic()
+        self._is_writer = accelerator.is_local_main_process
+        folder.mkdir(parents=True, exist_ok=True)
+        record = json.loads(self._file.read_text()) if self._file.exists() else {"batches": 0}
+        if record.get("fingerprint", fingerprint) != fingerprint:
+            raise ValueError(
+                f"{folder} holds embeddings of other rows or another model; give another folder"
+            )
+        # Machines may have come unequally far.
+        done = torch.tensor([record["batches"]], device=accelerator.device)
+        self.num_done = int(accelerator.gather(done).min())
+
+    def record(self, num_done: int, results: list[np.ndarray], is_last: bool) -> None:
+        """Write down that a number of batches is in `results`, at times and after the last one."""
+        if self._is_writer and (is_last or time.monotonic() > self._recorded + self._seconds):
+            for result in results:
+                result.flush()
+            record = {"fingerprint": self._fingerprint, "batches": num_done}
+            atomic_write(self._file, json.dumps(record))
+            self._recorded = time.monotonic()
+
+
+def _fingerprint(model: torch.nn.Module, input_ids: Dataset, settings: str) -> str:
+    """Return a hash of what decides the embeddings: weights, configuration, tokens, settings."""
+    digest = hashlib.blake2b((settings + model.config.to_json_string()).encode(), digest_size=16)
+    for tensor in model.state_dict().values():
+        digest.update(tensor.cpu().contiguous().view(torch.uint8).numpy())
+    for batch in input_ids.iter(1024):
+        for ids in batch["input_ids"]:
+            digest.update(len(ids).to_bytes(4, "little"))
+            digest.update(np.ascontiguousarray(ids))
+    return digest.hexdigest()

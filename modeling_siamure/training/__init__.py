@@ -1,0 +1,1 @@
+"""Two-phase training (paper, 2.4), and what it leaves."""

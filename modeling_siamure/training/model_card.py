@@ -1,0 +1,255 @@
+"""The model card, and the evaluation results that a hub shows beside it."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from huggingface_hub import (
+    EvalResult,
+    EvalResultEntry,
+    ModelCard,
+    ModelCardData,
+    eval_result_entries_to_yaml,
+)
+
+from ..clustering.descriptions import ClusterDescription
+from ..configuration_siamure import SiamUREConfig
+from ..markers import HEAD_END, HEAD_START, MARKER, TAIL_END, TAIL_START, marker
+from ..utils.files import atomic_write
+from .training_args import SiamURETrainingArguments
+
+TEMPLATE = Path(__file__).parents[1] / "model_card.md"
+EVAL_RESULTS_FILE = Path(".eval_results", "siamure.yaml")
+SCORES = {"B3 F1": "b3_f1", "V F1": "v_measure_f1", "ARI": "ari"}
+SETTINGS = (  # arguments of a training that its card lists
+    "learning_rate",
+    "head_learning_rate",
+    "num_train_epochs",
+    "warmup_epochs",
+    "per_device_train_batch_size",
+    "optim",
+    "lr_scheduler_type",
+    "clustering_loss",
+    "clustering_weight",
+    "entropy_weight",
+    "num_neighbors",
+    "mutual_neighbors",
+    "neighbors_per_anchor",
+    "cluster_head_init",
+    "max_length",
+    "bf16",
+    "seed",
+)
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&~$])")
+
+
+def read_template(path: Path = TEMPLATE) -> str:
+    """Return the card template.
+
+    Raises:
+        ValueError: It has no front matter, without which a hub knows nothing of the model.
+    """
+    text = path.read_text(encoding="utf-8")
+    if not re.match(r"---\n\{\{ *card_data *\}\}\n---\n", text):
+        raise ValueError(
+            f"{path.name} has no front matter: its first lines have to be ---, {{{{ card_data }}}} and ---"
+        )
+    return text
+
+
+def results_table(results: dict[str, float], num_clusters: int) -> str:
+    """Return the scores of each clustering as a Markdown table, in percent; empty without gold."""
+    rows = {f"one cluster per type pair ({results.get('type_pair_n_clusters')})": "type_pair_"}
+    # Only a clustering other than k-means has k-means beside it.
+    clusterings = {"consensus": "", "k-means": "kmeans_"} if "eval_kmeans_ari" in results else {"k-means": ""}
+    for name, infix in clusterings.items():
+        rows[f"untrained encoder, {name} ({num_clusters})"] = f"untrained_{infix}"
+    for name, infix in {**clusterings, "cluster head": "head_"}.items():
+        rows[f"trained, {name} ({num_clusters})"] = f"eval_{infix}"
+    lines = [f"| clusters of | {' | '.join(SCORES)} |", "|---|" + "---:|" * len(SCORES)]
+    for name, prefix in rows.items():
+        scores = [results.get(prefix + key) for key in SCORES.values()]
+        if None not in scores:
+            lines.append(f"| {name} | {' | '.join(f'{100 * score:.1f}' for score in scores)} |")
+    return "\n".join(lines) if len(lines) > 2 else ""
+
+
+def cluster_table(clusters: Sequence[ClusterDescription]) -> str:
+    """Return the clusters as a Markdown table, the largest first; empty without clusters."""
+    if not clusters:
+        return ""
+    lines = ["| cluster | sentences | examples (<b>head</b>, <i>tail</i>) |", "|---|---:|---|"]
+    for cluster in sorted(clusters, key=lambda cluster: -cluster.size):
+        examples = "<br>".join(_in_markdown(text) for text in cluster.examples)
+        lines.append(f"| {_MARKDOWN.sub(_escaped, cluster.name)} | {cluster.size} | {examples} |")
+    return "\n".join(lines)
+
+
+def _in_markdown(text: str) -> str:
+    """Return a marked sentence for one cell of a table: head bold, tail italic, all else literal.
+
+    >>> _in_markdown("<e1:PER> Ada </e1:PER> | met <e2> B*b </e2>.")
+    '<b>Ada</b> &#124; met <i>B&#42;b</i>.'
+    """
+    pieces = []
+    done = 0
+    for match in MARKER.finditer(text):
+        tag = f"<{match['close']}{'bi'[int(match['entity']) - 1]}>"
+        piece = _MARKDOWN.sub(_escaped, text[done : match.start()])
+        pieces += [piece.removesuffix(" ") if match["close"] else piece, tag]
+        done = match.end() + (not match["close"] and text[match.end() :].startswith(" "))
+    return " ".join("".join([*pieces, _MARKDOWN.sub(_escaped, text[done:])]).split())
+
+
+def _escaped(match: re.Match) -> str:
+    return f"&#{ord(match[0])};"
+
+
+def render_model_card(
+    *,
+    model_name: str,
+    config: SiamUREConfig,
+    args: SiamURETrainingArguments,
+    results: dict[str, float],
+    clusters: Sequence[ClusterDescription],
+    clustering_method: str,
+    num_examples: int,
+    dataset: str | None = None,
+    finetuned_from: str | None = None,
+    is_finetuned: bool = True,
+    model_id: str | None = None,
+    **card_data,
+) -> str:
+    """Return the model card.
+
+    Args:
+        model_name: The title.
+        config: Of the model.
+        args: Arguments of the training.
+        results: The metrics: `eval_...` of the trained model, `untrained_...` and `type_pair_...`
+            to compare with.
+        clusters: The clusters that the model holds.
+        clustering_method: What found them.
+        num_examples: Number of sentences that were trained on, or clustered.
+        dataset: Where they are from.
+        finetuned_from: The encoder that the model started from: a hub name, pip:PACKAGE/FOLDER or a
+            folder.
+        is_finetuned: Whether the model was trained on them, or only clusters were found with it.
+        model_id: Its name on the hub; the title by default.
+        card_data: Further front matter, such as `license`, `language` and `tags`.
+
+    Raises:
+        ValueError: The template has no front matter.
+    """
+    type_name = config.entity_types[0] if config.entity_types else None
+    head = f"{marker(HEAD_START, type_name)} Ada Roe {marker(HEAD_END, type_name)}"
+    tail = f"{marker(TAIL_START, type_name)} Bo Lund {marker(TAIL_END, type_name)}"
+    encoder = finetuned_from or ""
+    is_on_hub = bool(encoder) and not os.path.exists(encoder) and ":" not in encoder
+    data_name = dataset or "your rows"
+    purpose = "train on" if is_finetuned else "cluster"
+    settings = _settings(config, args, encoder, clustering_method, is_finetuned)
+    tags = {"relation-extraction", "siamure", *(card_data.pop("tags", None) or [])}
+    card = ModelCard.from_template(
+        ModelCardData(
+            library_name="transformers",
+            base_model=encoder if is_on_hub else None,
+            model_name=model_name,
+            eval_results=_eval_results(results, data_name),
+            tags=sorted(tags),
+            **card_data,
+        ),
+        template_str=read_template(),
+        model_name=model_name,
+        model_id=model_id or model_name,
+        num_clusters=config.num_labels,
+        example=f"{head} knows {tail} .",
+        entity_types=", ".join(f"`{name}`" for name in config.entity_types),
+        results=results_table(results, config.num_labels)
+        or "The data had no gold relations, so nothing was scored.",
+        clusters=cluster_table(clusters),
+        data=f"Data: {data_name}, {num_examples} sentences to {purpose}, whose relations (if it has "
+        "any) were not read.",
+        recipe="\n".join(
+            ["| setting | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in settings)]
+        ),
+    )
+    return str(card)
+
+
+def _settings(
+    config: SiamUREConfig,
+    args: SiamURETrainingArguments,
+    encoder: str,
+    clustering_method: str,
+    is_finetuned: bool,
+) -> list[tuple[str, object]]:
+    """Return the rows of the card's table of settings."""
+    settings: list[tuple[str, object]] = []
+    if encoder:
+        settings.append(("encoder", Path(encoder).name if os.path.exists(encoder) else encoder))
+    settings.append(("encoder layers", config.encoder_config.num_hidden_layers))
+    settings.append(("pooling", config.pooling))
+    settings.append(("mention layer", config.mention_layer or "the last"))
+    settings.append(("clusters found by", clustering_method or "nothing yet"))
+    if is_finetuned:
+        settings += [(name, getattr(args, name)) for name in SETTINGS]
+    else:
+        settings.append(("training", "none on these data"))
+    return settings
+
+
+def _scores(results: dict[str, float]) -> dict[str, float]:
+    """Return the scores of the trained model, by the names that readers know."""
+    return {
+        name: round(results[f"eval_{key}"], 4)
+        for name, key in SCORES.items()
+        if f"eval_{key}" in results
+    }
+
+
+def _eval_results(results: dict[str, float], data_name: str) -> list[EvalResult] | None:
+    evaluations = [
+        EvalResult(
+            task_type="relation-extraction",
+            task_name="Unsupervised relation extraction",
+            dataset_type=data_name,
+            dataset_name=data_name,
+            metric_type=SCORES[name],
+            metric_name=name,
+            metric_value=score,
+        )
+        for name, score in _scores(results).items()
+    ]
+    return evaluations or None
+
+
+def write_model_card(folder: str | Path, **card) -> None:
+    """Write `README.md` and, where there are scores, the evaluation results that a hub shows.
+
+    Args:
+        folder: Where to write; each file is whole or not there.
+        card: Arguments of `render_model_card`.
+
+    Raises:
+        ValueError: The template has no front matter.
+    """
+    folder = Path(folder)
+    atomic_write(folder / "README.md", render_model_card(**card))
+    scores = _scores(card["results"])
+    if not scores:
+        return
+    entries = [
+        EvalResultEntry(
+            dataset_id=card.get("dataset") or "your rows",
+            task_id=SCORES[name],
+            value=score,
+            notes=f"{name}, clustering: {card['args'].clustering_method}",
+        )
+        for name, score in scores.items()
+    ]
+    (folder / EVAL_RESULTS_FILE).parent.mkdir(exist_ok=True)
+    text = yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False)
+    atomic_write(folder / EVAL_RESULTS_FILE, text)

@@ -1,0 +1,87 @@
+"""Old names, which live for one minor version with a warning that names the new one."""
+
+import functools
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+# Of recipe keys and arguments of train.py: old -> new.
+RENAMED_ARGUMENTS = {"partition": "clustering_method", "start_share": "pretrained_weight_share"}
+RENAMED_VALUES = {("cluster_head_init", "partition"): "clustering"}
+
+
+def deprecated_arguments(**renamed: str) -> Callable[[Callable], Callable]:
+    """Let a function take old keyword arguments too, with a `FutureWarning`.
+
+    Args:
+        renamed: Old names to new ones.
+
+    Raises:
+        TypeError: A call gives both names of an argument.
+
+    >>> @deprecated_arguments(colour="color")
+    ... def paint(color="red"):
+    ...     return color
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     print(paint(colour="blue"), caught[0].message)
+    blue 'colour' is now called 'color'; the old name will go with the next minor version
+    """
+
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def wrapped(*args, **kwargs):
+            for old in renamed.keys() & kwargs.keys():
+                new = renamed[old]
+                if new in kwargs:
+                    raise TypeError(f"{old} and {new} are the same argument; give {new} alone")
+                warn_renamed(old, new)
+                kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return wrapped
+
+    return decorate
+
+
+def warn_renamed(old: str, new: str, source: str = "") -> None:
+    """Warn that something has a new name.
+
+    Args:
+        old, new: The names.
+        source: Where the old one stands, such as a file.
+    """
+    message = f"{old!r} is now called {new!r}; the old name will go with the next minor version"
+    warnings.warn(f"{source}: {message}" if source else message, FutureWarning, stacklevel=3)
+
+
+def rename_key(key: str, value: Any, source: str = "") -> tuple[str, Any]:
+    """Return a key of a recipe and its value under their present names, with a `FutureWarning`."""
+    if key in RENAMED_ARGUMENTS:
+        new = RENAMED_ARGUMENTS[key]
+        warn_renamed(key, new, source)
+        return new, value
+    if isinstance(value, str) and (key, value) in RENAMED_VALUES:
+        new = RENAMED_VALUES[key, value]
+        warn_renamed(f"{key}: {value}", f"{key}: {new}", source)
+        return key, new
+    return key, value
+
+
+def rename_options(argv: Sequence[str]) -> list[str]:
+    """Return the words of a command line with present names of options, with a `FutureWarning`.
+
+    >>> rename_options(["--seed", "1", "--output_dir=x"])
+    ['--seed', '1', '--output_dir=x']
+    """
+    renamed = []
+    for word in argv:
+        option, equals, value = word.partition("=")
+        name = option.removeprefix("--")
+        if option.startswith("--") and name in RENAMED_ARGUMENTS:
+            new = RENAMED_ARGUMENTS[name]
+            warn_renamed(option, f"--{new}")
+            word = f"--{new}{equals}{value}"
+        renamed.append(word)
+    return renamed
