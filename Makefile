@@ -22,12 +22,19 @@ test-all: .venv/installed browser  ## also the tests that need a browser, clean 
 browser:  ## Chromium for test-all, by apt
 	command -v chromium && command -v chromedriver || (apt-get update && apt-get install -y chromium chromium-driver)
 
-lint: .venv/installed  ## ruff: style and format
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+lint: .venv/installed  ## style, format, spelling and language (CONTRIBUTING.md)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/codespell
+	@$(BIN)/python -m doctest tools/language.py tools/ratchet.py
+	@$(BIN)/python tools/language.py
+
+types: .venv/installed  ## mypy; the number of its errors may only fall
+	@$(BIN)/mypy | $(BIN)/python tools/ratchet.py .mypy-errors
 
 bench: .venv/installed  ## what the README's figures come from
 	$(BIN)/pip install --quiet --constraint constraints.txt ".[bench]"
 	$(BIN)/python -m benchmarks.demo --work_dir build/benchmarks
 	$(BIN)/python -m benchmarks.metric
 
-.PHONY: help demo test test-all browser lint bench
+.PHONY: help demo test test-all browser lint types bench
