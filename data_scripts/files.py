@@ -118,7 +118,8 @@ def digest(path: Path) -> str:
 @cache
 def code_digest() -> str:
     """SHA-256 of the code that turns files into rows: all of this package, and the markers."""
-    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(modeling_siamure.markers.__file__)]
+    folder = Path(__file__).parent
+    sources = [*sorted(folder.glob("*.py")), *sorted(folder.glob("corpora/*.py")), Path(modeling_siamure.markers.__file__)]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 

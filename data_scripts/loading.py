@@ -20,7 +20,7 @@ class Corpus(NamedTuple):
 
 
 CORPORA = {
-    "sample": Corpus("embedded.Embedded", "the embedded corpus, which needs no files"),
+    "sample": Corpus("sample.Embedded", "the embedded corpus, which needs no files"),
     "core": Corpus("core.Core", "CORE, company relations"),
     "docred": Corpus("docred.DocRED", "DocRED and Re-DocRED, pairs that share a sentence"),
     "fewrel": Corpus("fewrel.FewRel", "FewRel 1.0 and 2.0, one split a file"),
@@ -46,7 +46,7 @@ def builder_class(name: str) -> type[RelationBuilder]:
     if name not in CORPORA:
         raise ValueError(f"no corpus is called {name!r}; choose one of {', '.join(CORPORA)}")
     module, _, attribute = CORPORA[name].builder.partition(".")
-    return getattr(importlib.import_module(f".{module}", __package__), attribute)
+    return getattr(importlib.import_module(f".corpora.{module}", __package__), attribute)
 
 
 def relation_builder(
@@ -162,7 +162,7 @@ def own_rows(path: str | Path, columns: dict[str, str] | None = None, on_error: 
         DataError: A row is not what the format says; names file, row, field and fix.
         OSError: The file is not there.
     """
-    from .whole_table import WholeTable
+    from .corpora.whole_table import WholeTable
 
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist, or is no file; correct the path")

@@ -17,16 +17,16 @@ from benchmarks.data import core_rows, docred_rows, fewrel_rows, spert_rows
 from data_scripts import CORPORA, load_relation_dataset
 from modeling_siamure.markers import neutralize, read_markers
 
-from .test_core import row as core_row
-from .test_docred import document
-from .test_nyt_fb import LINES as NYT_LINES
-from .test_opennre import TEXT, TOKENS
-from .test_semeval2010 import BLOCKS
-from .test_sentence_pairs import SENTENCES
-from .test_spert import sentence
-from .test_table import CHARACTERS
-from .test_table import TOKENS as TOKEN_ROW
-from .test_tacred import row as tacred_row
+from .corpora.test_core import row as core_row
+from .corpora.test_docred import document
+from .corpora.test_nyt_fb import LINES as NYT_LINES
+from .corpora.test_opennre import TEXT, TOKENS
+from .corpora.test_semeval2010 import BLOCKS
+from .corpora.test_sentence_pairs import SENTENCES
+from .corpora.test_spert import sentence
+from .corpora.test_table import CHARACTERS
+from .corpora.test_table import TOKENS as TOKEN_ROW
+from .corpora.test_tacred import row as tacred_row
 
 
 def lines(rows: list) -> str:

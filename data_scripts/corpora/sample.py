@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .table import Table, TableConfig
 
-_FOLDER = Path(__file__).parent / "sample"
+_FOLDER = Path(__file__).parents[1] / "sample"
 
 
 @dataclass

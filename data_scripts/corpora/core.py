@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .builder import RelationBuilder, RelationConfig
-from .files import read_json
-from .schema import DataError, Instance, Tokens, get
+from ..builder import RelationBuilder, RelationConfig
+from ..files import read_json
+from ..schema import DataError, Instance, Tokens, get
 
 
 @dataclass

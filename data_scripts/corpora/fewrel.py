@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .builder import RelationBuilder, RelationConfig
-from .files import read_json
-from .schema import DataError, Instance, Mention, Tokens, get
+from ..builder import RelationBuilder, RelationConfig
+from ..files import read_json
+from ..schema import DataError, Instance, Mention, Tokens, get
 
 
 @dataclass

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .builder import RelationBuilder, RelationConfig
-from .files import find_files, read_json
-from .schema import DataError, Instance, Tokens, get
+from ..builder import RelationBuilder, RelationConfig
+from ..files import find_files, read_json
+from ..schema import DataError, Instance, Tokens, get
 
 logger = logging.getLogger(__name__)
 

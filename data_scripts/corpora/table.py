@@ -14,9 +14,9 @@ import pyarrow.parquet
 
 from modeling_siamure.markers import MARKER, read_markers
 
-from .builder import RelationBuilder, RelationConfig
-from .files import read_json, read_lines
-from .schema import FEATURES, DataError, Instance, Mention, Tokens, find_mentions, get, parse_json
+from ..builder import RelationBuilder, RelationConfig
+from ..files import read_json, read_lines
+from ..schema import FEATURES, DataError, Instance, Mention, Tokens, find_mentions, get, parse_json
 
 _COLUMNS = (*FEATURES, "tokens")
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from .builder import RelationBuilder, RelationConfig
-from .files import decode, read_lines
-from .schema import DataError, Instance
+from ..builder import RelationBuilder, RelationConfig
+from ..files import decode, read_lines
+from ..schema import DataError, Instance
 from .sentence_pairs import read_inline, to_instance
 
 _RELATION = re.compile(r"(?P<name>.+)\((?P<order>e1,\s?e2|e2,\s?e1)\)")

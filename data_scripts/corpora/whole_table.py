@@ -6,7 +6,7 @@ from typing import Any
 
 import datasets
 
-from .schema import FEATURES, DataError, Instance
+from ..schema import FEATURES, DataError, Instance
 from .table import Table, _encode
 
 

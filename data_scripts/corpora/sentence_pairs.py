@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from modeling_siamure.markers import MARKER, MarkedSentence, read_markers
 
-from .builder import RelationBuilder, RelationConfig
-from .files import read_json
-from .schema import DataError, Instance, Mention
+from ..builder import RelationBuilder, RelationConfig
+from ..files import read_json
+from ..schema import DataError, Instance, Mention
 
 SENTENCES, LABELS = "_sentence.json", "_label_id.json"
 

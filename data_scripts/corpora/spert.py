@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .builder import RelationBuilder, RelationConfig
-from .files import read_json
-from .schema import DataError, Instance, Mention, Tokens, get, labels_by_pair
+from ..builder import RelationBuilder, RelationConfig
+from ..files import read_json
+from ..schema import DataError, Instance, Mention, Tokens, get, labels_by_pair
 
 
 @dataclass

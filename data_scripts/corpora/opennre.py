@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .builder import RelationBuilder, RelationConfig
-from .files import read_lines
-from .schema import DataError, Instance, Mention, Tokens, get, parse_json
+from ..builder import RelationBuilder, RelationConfig
+from ..files import read_lines
+from ..schema import DataError, Instance, Mention, Tokens, get, parse_json
 
 
 @dataclass

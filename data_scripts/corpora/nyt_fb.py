@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .files import decode, line_number, read_lines, split_ranges
-from .schema import DataError, Instance, Mention, find_mentions
+from ..files import decode, line_number, read_lines, split_ranges
+from ..schema import DataError, Instance, Mention, find_mentions
 from .sentence_pairs import SENTENCES, SentencePairs, SentencePairsConfig
 
 _TYPES = ("PERSON", "LOCATION", "ORGANIZATION", "MISC")

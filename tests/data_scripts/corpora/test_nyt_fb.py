@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-import data_scripts.nyt_fb
+import data_scripts.corpora.nyt_fb
 from data_scripts import DataError, load_relation_dataset, relation_builder
 from data_scripts.files import split_ranges
 
@@ -77,7 +77,7 @@ def test_ranges_of_bytes_lose_and_share_no_line(tmp_path, monkeypatch):
     path = write(tmp_path, LINES * 5)
     whole = load(path)["train"].to_list()
     for size in (7, 50, 131, 1000):
-        monkeypatch.setattr(data_scripts.nyt_fb, "split_ranges", lambda path, size=size: split_ranges(path, size))
+        monkeypatch.setattr(data_scripts.corpora.nyt_fb, "split_ranges", lambda path, size=size: split_ranges(path, size))
         assert list(load(path, streaming=True)["train"]) == whole
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "other")
     assert load(path, num_proc=2)["train"].to_list() == whole
@@ -93,7 +93,7 @@ def test_ranges_of_bytes_lose_and_share_no_line(tmp_path, monkeypatch):
 )
 @pytest.mark.parametrize("num_proc", [None, 2])
 def test_bad_lines_are_named_even_from_a_range(tmp_path, monkeypatch, bad, said, num_proc):
-    monkeypatch.setattr(data_scripts.nyt_fb, "split_ranges", lambda path: split_ranges(path, 300))
+    monkeypatch.setattr(data_scripts.corpora.nyt_fb, "split_ranges", lambda path: split_ranges(path, 300))
     path = write(tmp_path, [*LINES * 2, bad, *LINES])
     with pytest.raises(DataError) as caught:
         load(path, num_proc=num_proc)
