@@ -7,35 +7,46 @@ from typing import Any, ClassVar
 
 from ..builder import RelationBuilder, RelationConfig
 from ..files import read_json
-from ..schema import DataError, Instance, Tokens, get
+from ..schema import DataError, Instance, Mention, Tokens, get
 
 
 @dataclass
 class CoreConfig(RelationConfig):
+    """Names the files of CORE."""
+
     FILES: ClassVar = {"train": r"train\.json", "test": r"test\.json"}
 
 
 class Core(RelationBuilder):
-    """A JSON list a split, token offsets with inclusive ends, no types; `invert_relation` makes `e2` the head."""
+    """One JSON list per split, token offsets with inclusive ends, no entity types.
+
+    `invert_relation` makes `e2` the head.
+    """
 
     BUILDER_CONFIG_CLASS = CoreConfig
     NO_RELATION = ("undefined",)
     LICENSE = "CC BY 4.0"
     HOMEPAGE = "https://github.com/pnborchert/CORE"
 
-    def _rows(self, source: Path) -> Iterator[tuple[int, Any]]:
+    def _iter_source(self, source: Path) -> Iterator[tuple[int, Any]]:
         yield from enumerate(read_json(source, list), 1)
 
-    def _instance(self, row: Any) -> Instance:
+    def _to_instance(self, row: Any) -> Instance:
         tokens = Tokens(get(row, "context", list), "context")
-        head, tail = (
-            tokens.mention(get(row, f"{e}_start", int), get(row, f"{e}_end", int) + 1, None, f"{e}_start")
-            for e in ("e1", "e2")
-        )
+        head = _mention(tokens, row, "e1")
+        tail = _mention(tokens, row, "e2")
         inverted = get(row, "invert_relation", int)
         if inverted not in (0, 1):
-            raise DataError("invert_relation", "is neither 0 nor 1", "write 1 if e2 is the head", got=inverted)
+            fix = "write 1 if e2 is the head"
+            raise DataError("invert_relation", "is neither 0 nor 1", fix, got=inverted)
         if inverted:
             head, tail = tail, head
         relation = get(row, "relation", str, optional=True)
-        return Instance(get(row, "id", str), tokens.sentence, head, tail, [relation] if relation else [])
+        relations = [relation] if relation else []
+        return Instance(get(row, "id", str), tokens.sentence, head, tail, relations)
+
+
+def _mention(tokens: Tokens, row: dict[str, Any], entity: str) -> Mention:
+    start = get(row, f"{entity}_start", int)
+    end = get(row, f"{entity}_end", int) + 1
+    return tokens.mention(start, end, None, f"{entity}_start")

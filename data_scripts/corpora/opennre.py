@@ -1,4 +1,4 @@
-"""The JSON lines of OpenNRE (Han et al. 2019), in which Wiki80 and others are published."""
+"""The JSON lines of OpenNRE (Han et al. 2019), the format of Wiki80 and other corpora."""
 
 import ast
 from collections.abc import Iterator
@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..builder import RelationBuilder, RelationConfig
-from ..files import read_lines
-from ..schema import DataError, Instance, Mention, Tokens, get, parse_json
+from ..files import parse_json, read_json_lines
+from ..schema import DataError, Instance, Mention, Tokens, get
 
 
 @dataclass
 class OpenNREConfig(RelationConfig):
+    """Names the files of OpenNRE."""
+
     FILES: ClassVar = {
         split: rf"[^.]*{stem}[^.]*\.(txt|jsonl?)"
         for split, stem in {"train": "train", "validation": "(val|dev)", "test": "test"}.items()
@@ -20,9 +22,10 @@ class OpenNREConfig(RelationConfig):
 
 
 class OpenNRE(RelationBuilder):
-    """`{"token" or "text", "h": {"name", "pos": [start, end]}, "t", "relation"}`, ends exclusive, no types.
+    """Lines such as `{"token", "h": {"name", "pos": [start, end]}, "t", "relation"}`.
 
-    Offsets count tokens with `token` and characters with `text`. Older files hold Python literals instead of JSON.
+    Ends are exclusive, and there are no entity types. Offsets count tokens of `token`, or
+    characters where the line has `text` instead. Older files hold Python literals instead of JSON.
     """
 
     BUILDER_CONFIG_CLASS = OpenNREConfig
@@ -30,36 +33,28 @@ class OpenNRE(RelationBuilder):
     LICENSE = "That of the corpus: ask its publisher."
     HOMEPAGE = "https://github.com/thunlp/OpenNRE"
 
-    def _rows(self, source: Path) -> Iterator[tuple[int, Any]]:
-        for number, (_, line) in enumerate(read_lines(source), 1):
-            if line.strip():
-                try:
-                    yield number, _parse(line)
-                except DataError as error:
-                    yield number, error
+    def _iter_source(self, source: Path) -> Iterator[tuple[int, Any]]:
+        return read_json_lines(source, _parse)
 
-    def _instance(self, row: Any) -> Instance:
+    def _to_instance(self, row: Any) -> Instance:
         relation = get(row, "relation", str, optional=True)
-        relations = [relation] if relation else []
         if "token" in row:
             tokens = Tokens(row["token"], "token")
-            head, tail = (tokens.mention(*_position(row, field), None, field) for field in "ht")
-            return self._compared(row, Instance(None, tokens.sentence, head, tail, relations))
-        sentence = get(row, "text", str)
-        for field in "ht":
-            start, end = _position(row, field)
-            if not 0 <= start < end <= len(sentence):
-                got = f"{start} to {end}, exclusive, of {len(sentence)} characters"
-                raise DataError(field, "has a pos that is reversed or outside the text", "count characters from 0", got)
-        head, tail = (Mention(*_position(row, field)) for field in "ht")
-        return self._compared(row, Instance(None, sentence, head, tail, relations))
+            sentence = tokens.sentence
+            head = tokens.mention(*_position(row, "h"), None, "h")
+            tail = tokens.mention(*_position(row, "t"), None, "t")
+        else:
+            sentence = get(row, "text", str)
+            head = _character_mention(row, "h", sentence)
+            tail = _character_mention(row, "t", sentence)
+        self._compare_name(row["h"], sentence[head.start : head.end])
+        self._compare_name(row["t"], sentence[tail.start : tail.end])
+        return Instance(None, sentence, head, tail, [relation] if relation else [])
 
-    def _compared(self, row: dict[str, Any], instance: Instance) -> Instance:
-        for field, mention in (("h", instance.head), ("t", instance.tail)):
-            name = get(row[field], "name", str, optional=True)
-            if name is not None and _plain(name) != _plain(instance.sentence[mention.start : mention.end]):
-                self.remark("an entity's name is not what its offsets mark")
-        return instance
+    def _compare_name(self, entity: dict[str, Any], marked: str) -> None:
+        name = get(entity, "name", str, optional=True)
+        if name is not None and _normalize(name) != _normalize(marked):
+            self.note("an entity's name is not what its offsets mark")
 
 
 def _parse(line: bytes) -> Any:
@@ -75,9 +70,19 @@ def _parse(line: bytes) -> Any:
 def _position(row: dict[str, Any], field: str) -> tuple[int, int]:
     position = get(get(row, field, dict), "pos", list)
     if len(position) != 2 or any(type(offset) is not int for offset in position):
-        raise DataError(field, "has a pos that is not [start, end]", "give two offsets", got=position)
+        problem = "has a pos that is not [start, end]"
+        raise DataError(field, problem, "give two offsets", got=position)
     return position[0], position[1]
 
 
-def _plain(name: str) -> str:
+def _character_mention(row: dict[str, Any], field: str, text: str) -> Mention:
+    start, end = _position(row, field)
+    if not 0 <= start < end <= len(text):
+        problem = "has a pos that is reversed or outside the text"
+        got = f"{start} to {end}, exclusive, of {len(text)} characters"
+        raise DataError(field, problem, "count characters from 0", got)
+    return Mention(start, end)
+
+
+def _normalize(name: str) -> str:
     return "".join(name.split()).casefold()

@@ -1,22 +1,24 @@
-"""The embedded corpus, `sample/`: sentences of this project's own, so that a demonstration needs no download."""
+"""The embedded corpus in `data_scripts/sample`, so that a demonstration needs no download."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from .table import Table, TableConfig
+from .table import UserFile, UserFileConfig
 
 _FOLDER = Path(__file__).parents[1] / "sample"
 
 
 @dataclass
-class EmbeddedConfig(TableConfig):
+class SampleConfig(UserFileConfig):
+    """Reads the files that come with the package."""
+
     def sources(self) -> dict[str, list[Path]]:
-        """The two files that come with the package."""
+        """Return the two files that come with the package."""
         return {split: [_FOLDER / f"{split}.jsonl"] for split in ("train", "validation")}
 
 
-class Embedded(Table):
-    """JSON lines in the schema, typed, with the splits train and validation."""
+class Sample(UserFile):
+    """JSON lines in the schema, with entity types and the splits train and validation."""
 
-    BUILDER_CONFIG_CLASS = EmbeddedConfig
+    BUILDER_CONFIG_CLASS = SampleConfig
     LICENSE = "CC0 1.0"

@@ -1,4 +1,4 @@
-"""`*_sentence.json` with `*_label_id.json`: sentences with inline markers, the form that URE code passes around."""
+"""`*_sentence.json` beside `*_label_id.json`: marked sentences, a common form in URE code."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,58 +11,69 @@ from ..builder import RelationBuilder, RelationConfig
 from ..files import read_json
 from ..schema import DataError, Instance, Mention
 
-SENTENCES, LABELS = "_sentence.json", "_label_id.json"
+SENTENCES = "_sentence.json"
+LABELS = "_label_id.json"
 
 
 @dataclass
 class SentencePairsConfig(RelationConfig):
+    """Names the files of sentences, and finds the files of labels beside them."""
+
     FILES: ClassVar = {
         split: rf".*{stem}.*{SENTENCES}"
         for split, stem in {"train": "train", "validation": "(dev|val)", "test": "test"}.items()
     }
 
     def other_sources(self) -> dict[str, list[Path]]:
-        """The label files that are there."""
-        labels = {split: [label_path(path) for path in paths] for split, paths in self.sources().items()}
-        return {f"labels of {split}": [path for path in paths if path.is_file()] for split, paths in labels.items()}
+        """Return the label files that exist."""
+        files = {}
+        for split, paths in self.sources().items():
+            labels = [label_path(path) for path in paths]
+            files[f"labels of {split}"] = [path for path in labels if path.is_file()]
+        return files
 
 
 class SentencePairs(RelationBuilder):
-    """Two parallel lists a split: marked sentences, and whole numbers as labels, which may be missing.
+    """Two parallel lists per split: marked sentences, and whole numbers as labels.
 
-    `[CLS]` and `[SEP]` that stand there as text are taken off; of a doubled marker the first pair counts.
+    The labels may be missing. `[CLS]` and `[SEP]` that occur as text are taken off; of a doubled
+    marker, the first pair counts.
     """
 
     BUILDER_CONFIG_CLASS = SentencePairsConfig
 
-    def _rows(self, source: Path) -> Iterator[tuple[int, Any]]:
-        sentences, path = read_json(source, list), label_path(source)
+    def _iter_source(self, source: Path) -> Iterator[tuple[int, Any]]:
+        sentences = read_json(source, list)
+        path = label_path(source)
         labels = read_json(path, list) if path.is_file() else [None] * len(sentences)
         if len(labels) != len(sentences):
+            problem = "is not as long as the list of sentences"
             got = f"{len(labels)} labels, {len(sentences)} sentences"
-            raise DataError(None, "is not as long as the list of sentences", "take both from one run", got, path)
+            raise DataError(None, problem, "take both from one run", got, path)
         yield from enumerate(zip(sentences, labels, strict=True), 1)
 
-    def _instance(self, row: tuple[Any, Any]) -> Instance:
+    def _to_instance(self, row: tuple[Any, Any]) -> Instance:
         text, label = row
         if not isinstance(text, str):
-            raise DataError("sentence", "is not a string", "give sentences with markers", got=text)
+            fix = "give sentences with markers"
+            raise DataError("sentence", "is not a string", fix, got=text)
         if label is not None and type(label) is not int:
-            raise DataError("label_id", "is not a whole number", "give the label's number", got=label)
+            fix = "give the label's number"
+            raise DataError("label_id", "is not a whole number", fix, got=label)
         text = text.strip().removeprefix("[CLS]").removesuffix("[SEP]").strip()
         marked, doubled = read_inline(text, "sentence")
         if doubled:
-            self.remark("a marker stands there twice: first pair taken")
-        return to_instance(None, marked, [] if label is None else [str(label)])
+            self.note("a marker occurs twice: first pair taken")
+        return marked_instance(None, marked, [] if label is None else [str(label)])
 
 
 def label_path(path: Path) -> Path:
-    """The label file beside a file of sentences."""
+    """Return the label file beside a file of sentences."""
     return path.with_name(path.name.removesuffix(SENTENCES) + LABELS)
 
 
 def read_inline(text: str, field: str) -> tuple[MarkedSentence, bool]:
-    """Reads markers that others wrote, with or without blanks inside, perhaps doubled.
+    """Read markers that other code wrote, with or without spaces inside, perhaps doubled.
 
     Args:
         text: A sentence such as `the <e1>lid</e1> of a <e2:THING> jar </e2:THING>`.
@@ -75,14 +86,16 @@ def read_inline(text: str, field: str) -> tuple[MarkedSentence, bool]:
         DataError: A marker is missing.
     """
     first: dict[tuple[str, bool], int] = {}
-    extra = []
+    surplus = []
     for match in MARKER.finditer(text):
-        entity, closes = match["entity"], bool(match["close"])
+        entity = match["entity"]
+        closes = bool(match["close"])
         if (entity, closes) in first or (closes and (entity, False) not in first):
-            extra.append(match)
+            surplus.append(match)
         else:
             first[entity, closes] = match.start()
-    for match in reversed(extra):
+    # From the end, so that the earlier positions stay valid. Each marker takes its inner space.
+    for match in reversed(surplus):
         start, end = match.span()
         if match["close"] and text[start - 1 : start] == " ":
             start -= 1
@@ -90,12 +103,14 @@ def read_inline(text: str, field: str) -> tuple[MarkedSentence, bool]:
             end += 1
         text = text[:start] + text[end:]
     try:
-        return read_markers(text), bool(extra)
+        return read_markers(text), bool(surplus)
     except ValueError as error:
-        raise DataError(field, "does not hold both marked mentions", "mark head and tail", got=str(error)) from None
+        problem = "does not hold both marked mentions"
+        raise DataError(field, problem, "mark head and tail", got=str(error)) from None
 
 
-def to_instance(row_id: str | None, marked: MarkedSentence, relations: list[str]) -> Instance:
-    """An instance of a sentence that was marked."""
-    head, tail = Mention(*marked.head, marked.head_type), Mention(*marked.tail, marked.tail_type)
+def marked_instance(row_id: str | None, marked: MarkedSentence, relations: list[str]) -> Instance:
+    """Return the instance of a marked sentence."""
+    head = Mention(*marked.head, marked.head_type)
+    tail = Mention(*marked.tail, marked.tail_type)
     return Instance(row_id, marked.sentence, head, tail, relations)

@@ -1,6 +1,5 @@
-"""One's own data: JSON, JSON lines, CSV, TSV or Parquet, with columns mapped to the schema."""
+"""Your own data: JSON, JSON lines, CSV, TSV or Parquet, with columns mapped to the schema."""
 
-import csv
 import json
 import re
 from collections.abc import Iterator
@@ -9,127 +8,215 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import datasets
-import pyarrow
-import pyarrow.parquet
 
 from modeling_siamure.markers import MARKER, read_markers
 
 from ..builder import RelationBuilder, RelationConfig
-from ..files import read_json, read_lines
-from ..schema import FEATURES, DataError, Instance, Mention, Tokens, find_mentions, get, parse_json
+from ..files import read_rows
+from ..schema import FEATURES, DataError, Instance, Mention, Tokens, find_mentions, get, is_utf8
 
 _COLUMNS = (*FEATURES, "tokens")
 
 
 @dataclass
-class TableConfig(RelationConfig):
-    """Adds a mapping of columns.
+class UserFileConfig(RelationConfig):
+    """Adds a mapping of columns, and the choice to keep every row.
 
     Args:
-        columns: Name in the schema, or `tokens`, to the name in the file, such as `{"sentence": "body"}`.
+        columns: Name in the schema, or `tokens`, to the name in the file, such as
+            `{"sentence": "body"}`.
+        keep_all_rows: Whether to return one row for each row of the file, in its order, as
+            `siamure discover` and `siamure assign` need. Columns that are read under another name
+            are then carried along too. With `on_error="skip"`, a row that can't be read has no
+            `text`, and a further column `problem` says why.
     """
 
-    FILES: ClassVar = {split: rf"{split}\.(jsonl|json|csv|tsv|parquet)" for split in ("train", "validation", "test")}
+    FILES: ClassVar = {
+        split: rf"{split}\.(jsonl|json|csv|tsv|parquet)"
+        for split in ("train", "validation", "test")
+    }
 
     columns: dict[str, str] | None = None
+    keep_all_rows: bool = False
 
     def __post_init__(self):
         super().__post_init__()
         if not isinstance(self.columns or {}, dict):
-            raise ValueError(f"columns is {self.columns!r}; map names of the schema to those of the file")
+            raise ValueError(
+                f"columns is {self.columns!r}; map names of the schema to those of the file"
+            )
         if unknown := sorted(set(self.columns or ()) - set(_COLUMNS)):
             raise ValueError(f"columns maps {unknown[0]!r}, which is none of {', '.join(_COLUMNS)}")
+        if not isinstance(self.keep_all_rows, bool):
+            raise ValueError(f"keep_all_rows is {self.keep_all_rows!r}; choose True or False")
+
+    @property
+    def reports_problems(self) -> bool:
+        """Whether the rows have a column `problem`."""
+        return self.keep_all_rows and self.on_error == "skip"
 
 
-class Table(RelationBuilder):
-    """One row a pair of mentions, in the first of these forms that a row has:
+class UserFile(RelationBuilder):
+    """One row per pair of mentions, in the first of these forms that a row has.
 
-    - `sentence` with `head_start`, `head_end`, `tail_start`, `tail_end`: characters, ends exclusive;
-    - `tokens`, a list of words (in CSV: words with blanks between), with the same four: tokens, ends exclusive;
-    - `text` that holds markers already, such as `<e1:PERSON> Ada Roe </e1:PERSON> leads <e2> Acme </e2>`;
-    - `sentence`, `tokens` or `text`, with `head` and `tail` as strings, which are looked for (see `find_mentions`).
+    - `sentence` with `head_start`, `head_end`, `tail_start`, `tail_end`: characters, ends
+      exclusive;
+    - `tokens`, a list of words (in CSV: words separated by spaces), with the same four: tokens,
+      ends exclusive;
+    - `text` that holds markers already, such as
+      `<e1:PERSON> Ada Roe </e1:PERSON> leads <e2> Acme </e2>`;
+    - `sentence`, `tokens` or `text`, with `head` and `tail` as strings, which are looked for (see
+      `find_mentions`).
 
-    `head_type`, `tail_type`, `relation` and `id` may be missing or empty. Where `head` stands beside offsets, it must
-    be what they mark, which catches ends that are inclusive. Further columns are carried along.
+    `head_type`, `tail_type`, `relation` and `id` may be missing or empty. Where `head` is given
+    beside offsets, it must be what they mark, which detects inclusive ends. Further columns are
+    carried along.
     """
 
-    BUILDER_CONFIG_CLASS = TableConfig
+    BUILDER_CONFIG_CLASS = UserFileConfig
     LICENSE = "That of your data."
 
     def _split_generators(self, dl_manager) -> list[datasets.SplitGenerator]:
-        sources = self.config.sources()
-        self.extra = _find_extra([path for paths in sources.values() for path in paths], self._used())
-        self.info.features = datasets.Features({**FEATURES, **self.extra})
+        paths = [path for files in self.config.sources().values() for path in files]
+        self.extra_features = _infer_features(paths, self._schema_columns())
+        features = {**FEATURES, **self.extra_features}
+        if self.config.reports_problems:
+            features["problem"] = datasets.Value("string")
+        self.info.features = datasets.Features(features)
         return super()._split_generators(dl_manager)
 
-    def _used(self) -> set[str]:
-        """The columns of the file that make the row, so that the others are further ones."""
-        return set(FEATURES) | set((self.config.columns or {}).values())
+    def _schema_columns(self) -> set[str]:
+        """Return the columns of the file that are not carried along as further ones."""
+        columns = set(FEATURES)
+        if not self.config.keep_all_rows:
+            columns |= set((self.config.columns or {}).values())
+        if self.config.reports_problems:
+            columns.add("problem")
+        return columns
 
-    def _rows(self, source: Path) -> Iterator[tuple[int, Any]]:
-        return _read(source)
+    def _iter_source(self, source: Path) -> Iterator[tuple[int, Any]]:
+        return read_rows(source)
 
-    def _instance(self, raw: dict[str, Any]) -> Instance:
-        row = {column: raw.get(column) for column in _COLUMNS if raw.get(column) not in ("", [])}
-        for column, name in (self.config.columns or {}).items():
-            if name not in raw:
-                raise DataError(name, "is missing", f"correct the mapping of {column!r} in columns")
-            row[column] = raw[name]
-        sentence, head, tail = self._mentions(row)
+    def _to_instance(self, raw: dict[str, Any]) -> Instance:
+        row = self._rename_columns(raw)
+        sentence, head, tail = self._locate_mentions(row)
         relation = _text(row, "relation")
+        extra = {
+            name: _encode(raw.get(name), feature) for name, feature in self.extra_features.items()
+        }
+        if self.config.reports_problems:
+            extra["problem"] = None
         return Instance(
             _text(row, "id"),
             sentence,
             head._replace(type=_text(row, "head_type") or head.type),
             tail._replace(type=_text(row, "tail_type") or tail.type),
             [relation] if relation else [],
-            {name: _encode(raw.get(name), feature) for name, feature in self.extra.items()},
+            extra,
         )
 
-    def _mentions(self, row: dict[str, Any]) -> tuple[str, Mention, Mention]:
+    def _rename_columns(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """Return the values of a row under the names of the schema, without empty ones."""
+        row = {column: raw[column] for column in _COLUMNS if raw.get(column) not in (None, "", [])}
+        columns = self.config.columns or {}
+        if self.config.keep_all_rows and {"text", "sentence"} & set(columns):
+            # The column that the user names is the text, whatever else the file calls one.
+            for column in ("sentence", "tokens", "text"):
+                row.pop(column, None)
+        for column, name in columns.items():
+            if name not in raw:
+                fix = f"correct the mapping of {column!r} in columns"
+                raise DataError(name, "is missing", fix)
+            row[column] = raw[name]
+        return row
+
+    def _locate_mentions(self, row: dict[str, Any]) -> tuple[str, Mention, Mention]:
+        """Return the sentence of a row and its two mentions."""
         tokens = None
         if row.get("sentence") is None and row.get("tokens") is not None:
             words = row["tokens"]
             tokens = Tokens(words.split(" ") if isinstance(words, str) else words)
-        offsets = any(row.get(f"{role}_{end}") is not None for role in ("head", "tail") for end in ("start", "end"))
         field = "sentence" if row.get("sentence") is not None else "text"
         if not tokens and row.get(field) is None:
-            raise DataError("sentence", "is missing or empty", "give the sentence that holds both mentions")
+            problem = "is missing or empty"
+            fix = "give the sentence that holds both mentions"
+            raise DataError("sentence", problem, fix)
         sentence = tokens.sentence if tokens else get(row, field, str)
-        if offsets:
-            head, tail = (self._span(row, role, tokens, sentence) for role in ("head", "tail"))
-        elif field == "text" and not tokens and MARKER.search(sentence):
-            try:
-                sentence, head, tail, *types = vars(read_markers(sentence)).values()
-            except ValueError as error:
-                problem = "does not hold each of the four markers once"
-                raise DataError("text", problem, "mark one head and one tail", got=str(error)) from None
-            return sentence, Mention(*head, types[0]), Mention(*tail, types[1])
-        else:
-            head, tail, choice = find_mentions(sentence, get(row, "head", str), get(row, "tail", str))
-            if choice:
-                self.remark("an entity stands in the sentence more than once: nearest pair taken")
+        if _has_offsets(row):
+            head = _mention(row, "head", tokens, sentence)
+            tail = _mention(row, "tail", tokens, sentence)
+            return sentence, head, tail
+        if field == "text" and not tokens and MARKER.search(sentence):
+            return _read_marked(sentence)
+        head, tail, ambiguous = find_mentions(
+            sentence, get(row, "head", str), get(row, "tail", str)
+        )
+        if ambiguous:
+            self.note("an entity occurs more than once in the sentence: nearest pair taken")
         return sentence, head, tail
 
-    def _span(self, row: dict[str, Any], role: str, tokens: Tokens | None, sentence: str) -> Mention:
-        start, end = _number(row, f"{role}_start"), _number(row, f"{role}_end")
-        if tokens:
-            mention = tokens.mention(start, end, None, f"{role}_start")
-        elif 0 <= start < end <= len(sentence):
-            mention = Mention(start, end)
-        else:
-            problem = "and end are reversed or outside the sentence"
-            got = f"{start} to {end}, exclusive, of {len(sentence)} characters"
-            raise DataError(f"{role}_start", problem, "count characters of the sentence from 0", got=got)
-        name, marked = row.get(role), sentence[mention.start : mention.end]
-        if name is not None and name != marked:
-            problem = "is not what stands at its offsets"
-            raise DataError(role, problem, "count from 0 and leave the end out", got=f"{name!r}, but there: {marked!r}")
-        return mention
+    def _default_id(self, split: str, position: int | str) -> str:
+        return str(position) if self.config.keep_all_rows else super()._default_id(split, position)
+
+    def _replace_bad_row(
+        self, raw: Any, error: DataError, source: Any, position: int | str
+    ) -> list[dict[str, Any]]:
+        """Return a row that has its id, its further columns and the problem, if it has to stay."""
+        if not self.config.keep_all_rows:
+            return super()._replace_bad_row(raw, error, source, position)
+        self._locate(error, source, position)
+        raw = raw if isinstance(raw, dict) else {}
+        row: dict[str, Any] = dict.fromkeys(FEATURES)
+        for name, feature in self.extra_features.items():
+            value = _encode(raw.get(name), feature)
+            row[name] = _replace_surrogates(value) if isinstance(value, str) else value
+        row["id"] = _replace_surrogates(str(raw.get("id") or position))
+        row["problem"] = _replace_surrogates(str(error))
+        return [row]
+
+
+def _has_offsets(row: dict[str, Any]) -> bool:
+    fields = ("head_start", "head_end", "tail_start", "tail_end")
+    return any(row.get(field) is not None for field in fields)
+
+
+def _mention(row: dict[str, Any], role: str, tokens: Tokens | None, sentence: str) -> Mention:
+    """Return the mention that a row gives by offsets."""
+    start = _number(row, f"{role}_start")
+    end = _number(row, f"{role}_end")
+    if tokens:
+        mention = tokens.mention(start, end, None, f"{role}_start")
+    elif 0 <= start < end <= len(sentence):
+        mention = Mention(start, end)
+    else:
+        problem = "does not begin a span of the sentence"
+        fix = "count characters of the sentence from 0"
+        got = f"{start} to {end}, exclusive, of {len(sentence)} characters"
+        raise DataError(f"{role}_start", problem, fix, got=got)
+    name = row.get(role)
+    marked = sentence[mention.start : mention.end]
+    if name is not None and name != marked:
+        problem = "is not the text at its offsets"
+        fix = "count from 0 and leave the end out"
+        raise DataError(role, problem, fix, got=f"{name!r}, but the text is {marked!r}")
+    return mention
+
+
+def _read_marked(text: str) -> tuple[str, Mention, Mention]:
+    """Return the sentence and the mentions of a text that holds markers."""
+    try:
+        marked = read_markers(text)
+    except ValueError as error:
+        problem = "does not hold each of the four markers once"
+        fix = "mark one head and one tail"
+        raise DataError("text", problem, fix, got=str(error)) from None
+    head = Mention(*marked.head, marked.head_type)
+    tail = Mention(*marked.tail, marked.tail_type)
+    return marked.sentence, head, tail
 
 
 def _number(row: dict[str, Any], field: str) -> int:
-    """An offset; CSV has digits, and Parquet written by pandas may have whole floats."""
+    """Return an offset; CSV has digits, and Parquet written by pandas may have whole floats."""
     value = row.get(field)
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
         return int(value)
@@ -139,90 +226,33 @@ def _number(row: dict[str, Any], field: str) -> int:
 
 
 def _text(row: dict[str, Any], field: str) -> str | None:
+    """Return a string, also of a whole number."""
     value = row.get(field)
     return str(value) if type(value) is int else get(row, field, str, optional=True)
 
 
-def _read(path: Path) -> Iterator[tuple[int, dict[str, Any] | DataError]]:
-    """The rows of a file with their numbers; a row that can't be read comes as its error."""
-    reader = {".csv": _read_csv, ".tsv": _read_csv, ".parquet": _read_parquet}.get(path.suffix.lower(), _read_json)
-    for number, row in reader(path):
-        if not isinstance(row, dict | DataError):
-            row = DataError(None, "is not an object", 'write {"sentence": ..., ...}', got=row)
-        yield number, row
-
-
-def _read_json(path: Path) -> Iterator[tuple[int, Any]]:
-    with path.open("rb") as file:
-        is_list = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
-    if is_list:
-        yield from enumerate(read_json(path, list), 1)
-        return
-    for number, (_, line) in enumerate(read_lines(path), 1):
-        if line.strip():
-            try:
-                yield number, parse_json(line)
-            except DataError as error:
-                yield number, error
-
-
-def _read_csv(path: Path) -> Iterator[tuple[int, Any]]:
-    # Bytes that are not UTF-8 pass as half characters and are refused with their row.
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        reader = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
-        header = None
-        while True:
-            number = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                if header is None:
-                    raise DataError(None, "has no header", "name the columns", got=str(error), file=path) from None
-                yield number, DataError(None, "is not CSV", "close its quotes", got=str(error))
-                continue
-            if header is None:
-                header = cells
-                if len(set(header)) < len(header):
-                    raise DataError(None, "has two columns of one name", "rename one", got=header, file=path)
-            elif len(cells) == len(header):
-                yield number, {name: cell or None for name, cell in zip(header, cells, strict=True)}
-            elif cells:
-                got = f"{len(cells)} instead of {len(header)}"
-                yield number, DataError(None, "has another number of cells than the header", "quote cells", got=got)
-
-
-def _read_parquet(path: Path) -> Iterator[tuple[int, Any]]:
-    try:
-        batches = pyarrow.parquet.ParquetFile(path).iter_batches(1000)
-        yield from enumerate((row for batch in batches for row in batch.to_pylist()), 1)
-    except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
-        raise DataError(None, "is not Parquet", "write the file again", got=str(error), file=path) from None
-
-
-def _find_extra(paths: list[Path], used: set[str]) -> dict[str, Any]:
-    """The further columns of all files and their types, from a first pass over the rows."""
+def _infer_features(paths: list[Path], schema_columns: set[str]) -> dict[str, Any]:
+    """Return the further columns of all files and their types, from a first pass over the rows."""
     kinds: dict[str, set[str]] = {}
     for path in paths:
-        for number, row in _read(path):
-            for name in row.keys() - used if isinstance(row, dict) else ():
-                if name not in kinds and not _is_utf8(name):
+        for number, row in read_rows(path):
+            if isinstance(row, DataError):
+                continue
+            for name in row.keys() - schema_columns:
+                if name not in kinds and not is_utf8(name):
                     problem = "has a column whose name is not valid UTF-8"
-                    raise DataError(None, problem, "save the file as UTF-8", got=name, file=path, row=number)
+                    fix = "save the file as UTF-8"
+                    raise DataError(None, problem, fix, got=name, file=path, row=number)
                 kinds.setdefault(name, set()).add(_kind(row[name]))
-    features = {}
-    for name in sorted(kinds):
-        found = kinds[name] - {"null"}
-        if found == {"int64", "float64"}:
-            found = {"float64"}
-        kind = found.pop() if len(found) == 1 else "string" if not found else "json"
-        features[name] = datasets.Json() if kind == "json" else datasets.Value(kind)
-    return features
+    return {name: _feature(kinds[name] - {"null"}) for name in sorted(kinds)}
 
 
-def _is_utf8(name: str) -> bool:
-    return name.encode(errors="ignore").decode() == name
+def _feature(kinds: set[str]) -> Any:
+    """Return the type of a column whose values have these kinds."""
+    if kinds == {"int64", "float64"}:
+        return datasets.Value("float64")
+    kind = next(iter(kinds), "string") if len(kinds) < 2 else "json"
+    return datasets.Json() if kind == "json" else datasets.Value(kind)
 
 
 def _kind(value: Any) -> str:
@@ -230,10 +260,16 @@ def _kind(value: Any) -> str:
         return "null"
     if type(value) is int and not -(2**63) <= value < 2**63:
         return "json"
-    return {str: "string", bool: "bool", int: "int64", float: "float64"}.get(type(value), "json")
+    kinds = {str: "string", bool: "bool", int: "int64", float: "float64"}
+    return kinds.get(type(value), "json")
 
 
 def _encode(value: Any, feature: Any) -> Any:
     if value is None or not isinstance(feature, datasets.Json):
         return value
     return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _replace_surrogates(text: str) -> str:
+    """Return a string that can be stored as UTF-8."""
+    return text.encode(errors="replace").decode()

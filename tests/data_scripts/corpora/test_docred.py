@@ -1,4 +1,4 @@
-"""DocRED: pairs that share a sentence, several mentions, several labels, documents without labels."""
+"""DocRED: pairs that share a sentence, several mentions, several labels, missing labels."""
 
 import json
 
@@ -6,35 +6,7 @@ import pytest
 
 from data_scripts import DataError, load_relation_dataset, relation_builder
 
-
-def mention(name, sentence, start, end, kind):
-    return {"name": name, "sent_id": sentence, "pos": [start, end], "type": kind}
-
-
-def document():
-    return {
-        "title": "Salt Works",
-        "sents": [
-            ["Mira", "Oz", "was", "born", "in", "Lund", "."],
-            ["She", "runs", "Salt", "Works", "of", "Lund", ";", "Oz", "sold", "Salt", "."],
-            ["Sweden", "is", "far", "."],
-        ],
-        "vertexSet": [
-            [mention("Oz", 1, 7, 8, "PER"), mention("Mira Oz", 0, 0, 2, "PER")],
-            [mention("Salt Works", 1, 2, 4, "ORG"), mention("Salt", 1, 9, 10, "ORG")],
-            [mention("Lund", 1, 5, 6, "LOC"), mention("Lund", 0, 5, 6, "LOC")],
-            [mention("Sweden", 2, 0, 1, "LOC")],
-            [mention("Salt", 1, 2, 3, "MISC")],
-        ],
-        "labels": [
-            {"h": 0, "t": 2, "r": "P19", "evidence": [0]},
-            {"h": 1, "t": 0, "r": "P112", "evidence": [1]},
-            {"h": 1, "t": 0, "r": "P169", "evidence": [1]},
-            {"h": 2, "t": 3, "r": "P17", "evidence": []},
-            {"h": 3, "t": 2, "r": "P150", "evidence": []},
-            {"h": 4, "t": 1, "r": "P361", "evidence": []},
-        ],
-    }
+from ..source_examples import docred_document
 
 
 def load(tmp_path, *documents, **options):
@@ -43,7 +15,9 @@ def load(tmp_path, *documents, **options):
 
 
 def test_rows_by_hand(tmp_path):
-    rows = load(tmp_path, document(), {"title": "No labels", "sents": [["x"]], "vertexSet": []})
+    rows = load(
+        tmp_path, docred_document(), {"title": "No labels", "sents": [["x"]], "vertexSet": []}
+    )
     assert rows["text"] == [
         # The first shared sentence, although the file names the mentions of the second one first.
         "<e1:PER> Mira Oz </e1:PER> was born in <e2:LOC> Lund </e2:LOC> .",
@@ -65,37 +39,58 @@ def test_rows_by_hand(tmp_path):
     ],
 )
 def test_which_label_of_a_pair(tmp_path, labels, relations, dropped):
-    assert load(tmp_path, document(), labels=labels)["relation"] == relations
+    assert load(tmp_path, docred_document(), labels=labels)["relation"] == relations
     builder = relation_builder("docred", data_dir=str(tmp_path), labels=labels)
     builder.read()
-    assert builder.tallies()["validation"]["dropped"] == {"no sentence holds both entities": 2, **dropped}
+    assert builder.tallies()["validation"]["dropped"] == {
+        "no sentence holds both entities": 2,
+        **dropped,
+    }
 
 
 def test_two_files_for_one_split(tmp_path):
     (tmp_path / "dev.json").write_text("[]")
     with pytest.raises(DataError, match="several files could be the validation split"):
-        load(tmp_path, document())
+        load(tmp_path, docred_document())
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda d: d["labels"][0].update(h=9), "field labels: names an entity that is not there (9)"),
+        (
+            lambda d: d["labels"][0].update(h=9),
+            "field labels: names an entity that does not exist (9)",
+        ),
         (lambda d: d["labels"][0].update(r=None), "field r: is missing"),
         (lambda d: d["labels"].append("P17"), "is not an object"),
-        (lambda d: d["vertexSet"].__setitem__(0, []), "field vertexSet: has an entity without mentions"),
-        (lambda d: d["vertexSet"][0][1].update(pos=[0]), "field pos: is not [start, end] inside its sentence"),
-        (lambda d: d["vertexSet"][0][1].update(pos=[0, 8]), "field pos: is not [start, end] inside its sentence"),
-        (lambda d: d["vertexSet"][0][1].update(pos=[2, 0]), "field pos: is not [start, end] inside its sentence"),
-        (lambda d: d.update(sents=[]), "field sent_id: is no sentence of the document"),
-        (lambda d: d.update(sents=[None] * 3), "field sent_id: is no sentence of the document"),
-        (lambda d: d["sents"].__setitem__(0, [3] * 7), "field sents: holds something that is not a string"),
+        (
+            lambda d: d["vertexSet"].__setitem__(0, []),
+            "field vertexSet: has an entity without mentions",
+        ),
+        (
+            lambda d: d["vertexSet"][0][1].update(pos=[0]),
+            "field pos: is not [start, end] inside its sentence",
+        ),
+        (
+            lambda d: d["vertexSet"][0][1].update(pos=[0, 8]),
+            "field pos: is not [start, end] inside its sentence",
+        ),
+        (
+            lambda d: d["vertexSet"][0][1].update(pos=[2, 0]),
+            "field pos: is not [start, end] inside its sentence",
+        ),
+        (lambda d: d.update(sents=[]), "field sent_id: is not a sentence of the document"),
+        (lambda d: d.update(sents=[None] * 3), "field sent_id: is not a sentence of the document"),
+        (
+            lambda d: d["sents"].__setitem__(0, [3] * 7),
+            "field sents: holds something that is not a string",
+        ),
     ],
 )
 def test_bad_documents(tmp_path, change, said):
-    broken = document()
+    broken = docred_document()
     change(broken)
     with pytest.raises(DataError) as caught:
-        load(tmp_path, document(), broken)
+        load(tmp_path, docred_document(), broken)
     assert "dev_revised.json, row 2" in str(caught.value) and said in str(caught.value)
-    assert len(load(tmp_path, document(), broken, on_error="skip")) >= 4
+    assert len(load(tmp_path, docred_document(), broken, on_error="skip")) >= 4
