@@ -1,19 +1,24 @@
-"""What the readers of all corpora share: options, cache key, error handling and counts."""
+"""What the readers of all corpora share: options, rows, errors, counts and the cache key."""
 
+import hashlib
 import json
 import logging
 import posixpath
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import datasets
 from datasets.exceptions import DatasetGenerationError
 
-from .files import content_key, find_files
-from .schema import FEATURES, DataError, Instance, to_row
+import modeling_siamure.markers
+from modeling_siamure.markers import insert_markers
+
+from .files import find_files
+from .schema import FEATURES, DataError, Instance, is_utf8
 
 logger = logging.getLogger(__name__)
 
@@ -147,11 +152,11 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
         self.tally = _empty_tally()
         for source in sources:
             for position, raw in self._iter_source(source):
+                row_id = self._default_id(split, position)
                 try:
                     if isinstance(raw, DataError):
                         raise raw
-                    instance = self._to_instance(raw)
-                    rows = self._expand_labels(instance, self._default_id(split, position))
+                    rows = self._expand_labels(self._to_instance(raw), row_id)
                 except DataError as error:
                     if self.config.on_error == "raise":
                         self._locate(error, source, position)
@@ -277,3 +282,80 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
 
 def _empty_tally() -> dict[str, Counter]:
     return {"skipped": Counter(), "dropped": Counter(), "notes": Counter()}
+
+
+def to_row(
+    instance: Instance, row_id: str, relation: str | None, typed: bool = True
+) -> dict[str, Any]:
+    """Return the row of the schema, with markers written into its `text`.
+
+    Args:
+        instance: The pair of mentions in its sentence.
+        row_id: The row's id.
+        relation: The label, `None` when unknown.
+        typed: Whether the markers carry the entity types; the type columns are filled either way.
+
+    Raises:
+        DataError: A mention is empty or outside the sentence, or a string is not valid UTF-8.
+
+    >>> from data_scripts.schema import Mention
+    >>> pair = Instance(None, "Ada Roe leads Acme .", Mention(0, 7, "PERSON"), Mention(14, 18), [])
+    >>> to_row(pair, "1", None)["text"]
+    '<e1:PERSON> Ada Roe </e1:PERSON> leads <e2> Acme </e2> .'
+    """
+    sentence, head, tail = instance.sentence, instance.head, instance.tail
+    head_type = head.type or None
+    tail_type = tail.type or None
+    types = (head_type, tail_type) if typed else (None, None)
+    try:
+        text = insert_markers(sentence, head[:2], tail[:2], *types)
+    except ValueError as error:
+        problem = "has a mention that is empty or outside the sentence"
+        fix = "count characters from 0, end exclusive"
+        raise DataError(None, problem, fix, got=str(error)) from None
+    row = {
+        **instance.extra,
+        "id": row_id,
+        "text": text,
+        "sentence": sentence,
+        "head": sentence[head.start : head.end],
+        "head_type": head_type,
+        "head_start": head.start,
+        "head_end": head.end,
+        "tail": sentence[tail.start : tail.end],
+        "tail_type": tail_type,
+        "tail_start": tail.start,
+        "tail_end": tail.end,
+        "relation": relation or None,
+    }
+    # One test of all strings together saves most rows the test of each.
+    if instance.extra or not f"{text}{row_id}{head_type}{tail_type}{relation}".isascii():
+        for field, value in row.items():
+            if isinstance(value, str) and not is_utf8(value):
+                raise DataError(field, "is not valid UTF-8", "save the file as UTF-8", got=value)
+    return row
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def code_digest() -> str:
+    """Return the SHA-256 of the code that turns files into rows: the readers and the markers."""
+    folder = Path(__file__).parent
+    paths = [*sorted(folder.glob("*.py")), *sorted(folder.glob("corpora/*.py"))]
+    paths.append(Path(modeling_siamure.markers.__file__))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+def content_key(sources: dict[str, list[Path]]) -> str:
+    """Return a key that changes with a source file, its split, or the code that reads it."""
+    digests = {path: digest(path) for path in set().union(*sources.values())}
+    content = {
+        split: [(path.name, digests[path]) for path in paths] for split, paths in sources.items()
+    }
+    key = json.dumps([code_digest(), content], sort_keys=True)
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -8,8 +8,7 @@ from pathlib import Path
 import datasets
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from .builder import RelationBuilder
-from .files import digest
+from .builder import RelationBuilder, digest
 
 PICTURE = "relations.png"
 

@@ -1,19 +1,15 @@
-"""Source files: which ones a corpus has, what rows they hold, and what they hash to."""
+"""Source files: which ones a corpus has, and what rows they hold."""
 
 import csv
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any
 
 import pyarrow
 import pyarrow.parquet
-
-import modeling_siamure.markers
 
 from .schema import DataError
 
@@ -212,28 +208,3 @@ def line_number(path: Path, position: int) -> int:
             number += block.count(b"\n")
             position -= len(block)
     return number
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@cache
-def code_digest() -> str:
-    """Return the SHA-256 of the code that turns files into rows: the readers and the markers."""
-    folder = Path(__file__).parent
-    paths = [*sorted(folder.glob("*.py")), *sorted(folder.glob("corpora/*.py"))]
-    paths.append(Path(modeling_siamure.markers.__file__))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
-
-
-def content_key(sources: dict[str, list[Path]]) -> str:
-    """Return a key that changes with a source file, its split, or the code that reads it."""
-    digests = {path: digest(path) for path in set().union(*sources.values())}
-    content = {
-        split: [(path.name, digests[path]) for path in paths] for split, paths in sources.items()
-    }
-    key = json.dumps([code_digest(), content], sort_keys=True)
-    return hashlib.sha256(key.encode()).hexdigest()

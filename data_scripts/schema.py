@@ -1,14 +1,13 @@
 """The one schema that every corpus is read into, and the one error that a bad source row raises."""
 
 import bisect
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import datasets
-
-from modeling_siamure.markers import insert_markers
 
 _TEXT = datasets.Value("string")
 _OFFSET = datasets.Value("int32")
@@ -114,57 +113,6 @@ class Instance(NamedTuple):
     extra: Mapping[str, Any] = MappingProxyType({})
 
 
-def to_row(
-    instance: Instance, row_id: str, relation: str | None, typed: bool = True
-) -> dict[str, Any]:
-    """Return the row of the schema, with markers written into its `text`.
-
-    Args:
-        instance: The pair of mentions in its sentence.
-        row_id: The row's id.
-        relation: The label, `None` when unknown.
-        typed: Whether the markers carry the entity types; the type columns are filled either way.
-
-    Raises:
-        DataError: A mention is empty or outside the sentence, or a string is not valid UTF-8.
-
-    >>> pair = Instance(None, "Ada Roe leads Acme .", Mention(0, 7, "PERSON"), Mention(14, 18), [])
-    >>> to_row(pair, "1", None)["text"]
-    '<e1:PERSON> Ada Roe </e1:PERSON> leads <e2> Acme </e2> .'
-    """
-    sentence, head, tail = instance.sentence, instance.head, instance.tail
-    head_type = head.type or None
-    tail_type = tail.type or None
-    types = (head_type, tail_type) if typed else (None, None)
-    try:
-        text = insert_markers(sentence, head[:2], tail[:2], *types)
-    except ValueError as error:
-        problem = "has a mention that is empty or outside the sentence"
-        fix = "count characters from 0, end exclusive"
-        raise DataError(None, problem, fix, got=str(error)) from None
-    row = {
-        **instance.extra,
-        "id": row_id,
-        "text": text,
-        "sentence": sentence,
-        "head": sentence[head.start : head.end],
-        "head_type": head_type,
-        "head_start": head.start,
-        "head_end": head.end,
-        "tail": sentence[tail.start : tail.end],
-        "tail_type": tail_type,
-        "tail_start": tail.start,
-        "tail_end": tail.end,
-        "relation": relation or None,
-    }
-    # One test of all strings together saves most rows the test of each.
-    if instance.extra or not f"{text}{row_id}{head_type}{tail_type}{relation}".isascii():
-        for field, value in row.items():
-            if isinstance(value, str) and not is_utf8(value):
-                raise DataError(field, "is not valid UTF-8", "save the file as UTF-8", got=value)
-    return row
-
-
 def is_utf8(text: str) -> bool:
     r"""Return whether a string can be stored as UTF-8, which lone surrogates can't.
 
@@ -206,6 +154,22 @@ def get(row: Any, field: str, kind: type, optional: bool = False) -> Any:
     return value
 
 
+def get_text(row: Any, field: str) -> str | None:
+    """Return the string or the whole number of an optional field, as a string."""
+    value = row.get(field)
+    return str(value) if type(value) is int else get(row, field, str, optional=True)
+
+
+def get_offset(row: Any, field: str) -> int:
+    """Return an offset; CSV has digits, and Parquet written by pandas may have whole floats."""
+    value = row.get(field)
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return get(row, field, int)
+
+
 def labels_by_pair(
     labels: list, head: str, tail: str, relation: str
 ) -> dict[tuple[int, int], list[str]]:
@@ -229,6 +193,32 @@ def labels_by_pair(
         pair = get(label, head, int), get(label, tail, int)
         pairs.setdefault(pair, []).append(get(label, relation, str))
     return pairs
+
+
+class Characters:
+    """A sentence as it is, whose mentions are given by characters.
+
+    Args:
+        sentence: The text.
+
+    >>> Characters("Ada Roe leads Acme").mention(0, 7, "PERSON", "head")
+    Mention(start=0, end=7, type='PERSON')
+    """
+
+    def __init__(self, sentence: str):
+        self.sentence = sentence
+
+    def mention(self, start: int, end: int, entity_type: str | None, field: str) -> Mention:
+        """Return the mention of characters `start` to `end`, end exclusive.
+
+        Raises:
+            DataError: The offsets are reversed or outside the sentence.
+        """
+        if not 0 <= start < end <= len(self.sentence):
+            problem = "has offsets that are reversed or outside the sentence"
+            got = f"{start} to {end}, exclusive, of {len(self.sentence)} characters"
+            raise DataError(field, problem, "count characters from 0", got=got)
+        return Mention(start, end, entity_type)
 
 
 class Tokens:
@@ -278,6 +268,29 @@ class Tokens:
             got = f"tokens {start} to {end}"
             raise DataError(field, "marks only whitespace", "mark a word", got=got)
         return mention
+
+
+def mention_at_offsets(row: dict[str, Any], role: str, text: Characters | Tokens) -> Mention:
+    """Return the mention that a row gives as `head_start` and `head_end`, or those of the tail.
+
+    Args:
+        row: Values under the names of the schema.
+        role: `"head"` or `"tail"`; where the row has such a field, it must be the text there.
+        text: The sentence.
+
+    Raises:
+        DataError: The offsets are no span of the sentence, or mark other words than the field.
+    """
+    start = get_offset(row, f"{role}_start")
+    end = get_offset(row, f"{role}_end")
+    mention = text.mention(start, end, None, f"{role}_start")
+    name = row.get(role)
+    marked = text.sentence[mention.start : mention.end]
+    if name is not None and name != marked:
+        problem = "is not the text at its offsets"
+        fix = "count from 0 and leave the end out"
+        raise DataError(role, problem, fix, got=f"{name!r}, but the text is {marked!r}")
+    return mention
 
 
 def find_mentions(

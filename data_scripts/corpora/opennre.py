@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ..builder import RelationBuilder, RelationConfig
 from ..files import parse_json, read_json_lines
-from ..schema import DataError, Instance, Mention, Tokens, get
+from ..schema import Characters, DataError, Instance, Tokens, get
 
 
 @dataclass
@@ -39,17 +39,14 @@ class OpenNRE(RelationBuilder):
     def _to_instance(self, row: Any) -> Instance:
         relation = get(row, "relation", str, optional=True)
         if "token" in row:
-            tokens = Tokens(row["token"], "token")
-            sentence = tokens.sentence
-            head = tokens.mention(*_position(row, "h"), None, "h")
-            tail = tokens.mention(*_position(row, "t"), None, "t")
+            text = Tokens(row["token"], "token")
         else:
-            sentence = get(row, "text", str)
-            head = _character_mention(row, "h", sentence)
-            tail = _character_mention(row, "t", sentence)
-        self._compare_name(row["h"], sentence[head.start : head.end])
-        self._compare_name(row["t"], sentence[tail.start : tail.end])
-        return Instance(None, sentence, head, tail, [relation] if relation else [])
+            text = Characters(get(row, "text", str))
+        head = text.mention(*_position(row, "h"), None, "h")
+        tail = text.mention(*_position(row, "t"), None, "t")
+        self._compare_name(row["h"], text.sentence[head.start : head.end])
+        self._compare_name(row["t"], text.sentence[tail.start : tail.end])
+        return Instance(None, text.sentence, head, tail, [relation] if relation else [])
 
     def _compare_name(self, entity: dict[str, Any], marked: str) -> None:
         name = get(entity, "name", str, optional=True)
@@ -73,15 +70,6 @@ def _position(row: dict[str, Any], field: str) -> tuple[int, int]:
         problem = "has a pos that is not [start, end]"
         raise DataError(field, problem, "give two offsets", got=position)
     return position[0], position[1]
-
-
-def _character_mention(row: dict[str, Any], field: str, text: str) -> Mention:
-    start, end = _position(row, field)
-    if not 0 <= start < end <= len(text):
-        problem = "has a pos that is reversed or outside the text"
-        got = f"{start} to {end}, exclusive, of {len(text)} characters"
-        raise DataError(field, problem, "count characters from 0", got)
-    return Mention(start, end)
 
 
 def _normalize(name: str) -> str:

@@ -1,7 +1,6 @@
 """Your own data: JSON, JSON lines, CSV, TSV or Parquet, with columns mapped to the schema."""
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,22 @@ from modeling_siamure.markers import MARKER, read_markers
 
 from ..builder import RelationBuilder, RelationConfig
 from ..files import read_rows
-from ..schema import FEATURES, DataError, Instance, Mention, Tokens, find_mentions, get, is_utf8
+from ..schema import (
+    FEATURES,
+    Characters,
+    DataError,
+    Instance,
+    Mention,
+    Tokens,
+    find_mentions,
+    get,
+    get_text,
+    is_utf8,
+    mention_at_offsets,
+)
 
 _COLUMNS = (*FEATURES, "tokens")
+_OFFSETS = ("head_start", "head_end", "tail_start", "tail_end")
 
 
 @dataclass
@@ -99,21 +111,17 @@ class UserFile(RelationBuilder):
 
     def _to_instance(self, raw: dict[str, Any]) -> Instance:
         row = self._rename_columns(raw)
-        sentence, head, tail = self._locate_mentions(row)
-        relation = _text(row, "relation")
         extra = {
             name: _encode(raw.get(name), feature) for name, feature in self.extra_features.items()
         }
         if self.config.reports_problems:
             extra["problem"] = None
-        return Instance(
-            _text(row, "id"),
-            sentence,
-            head._replace(type=_text(row, "head_type") or head.type),
-            tail._replace(type=_text(row, "tail_type") or tail.type),
-            [relation] if relation else [],
-            extra,
-        )
+        sentence, head, tail = self._locate_mentions(row)
+        head = head._replace(type=get_text(row, "head_type") or head.type)
+        tail = tail._replace(type=get_text(row, "tail_type") or tail.type)
+        relation = get_text(row, "relation")
+        relations = [relation] if relation else []
+        return Instance(get_text(row, "id"), sentence, head, tail, relations, extra)
 
     def _rename_columns(self, raw: dict[str, Any]) -> dict[str, Any]:
         """Return the values of a row under the names of the schema, without empty ones."""
@@ -128,32 +136,40 @@ class UserFile(RelationBuilder):
                 fix = f"correct the mapping of {column!r} in columns"
                 raise DataError(name, "is missing", fix)
             row[column] = raw[name]
-        return row
+        return {column: value for column, value in row.items() if value is not None}
 
     def _locate_mentions(self, row: dict[str, Any]) -> tuple[str, Mention, Mention]:
         """Return the sentence of a row and its two mentions."""
-        tokens = None
-        if row.get("sentence") is None and row.get("tokens") is not None:
-            words = row["tokens"]
-            tokens = Tokens(words.split(" ") if isinstance(words, str) else words)
-        field = "sentence" if row.get("sentence") is not None else "text"
-        if not tokens and row.get(field) is None:
+        text: Characters | Tokens
+        field = next((name for name in ("sentence", "tokens", "text") if name in row), None)
+        if field is None:
             problem = "is missing or empty"
             fix = "give the sentence that holds both mentions"
             raise DataError("sentence", problem, fix)
-        sentence = tokens.sentence if tokens else get(row, field, str)
-        if _has_offsets(row):
-            head = _mention(row, "head", tokens, sentence)
-            tail = _mention(row, "tail", tokens, sentence)
-            return sentence, head, tail
-        if field == "text" and not tokens and MARKER.search(sentence):
-            return _read_marked(sentence)
-        head, tail, ambiguous = find_mentions(
-            sentence, get(row, "head", str), get(row, "tail", str)
-        )
-        if ambiguous:
-            self.note("an entity occurs more than once in the sentence: nearest pair taken")
-        return sentence, head, tail
+        if field == "tokens":
+            words = row["tokens"]
+            text = Tokens(words.split(" ") if isinstance(words, str) else words)
+        else:
+            text = Characters(get(row, field, str))
+        if any(row.get(offset) is not None for offset in _OFFSETS):
+            head = mention_at_offsets(row, "head", text)
+            tail = mention_at_offsets(row, "tail", text)
+        elif field == "text" and MARKER.search(text.sentence):
+            try:
+                marked = read_markers(text.sentence)
+            except ValueError as error:
+                problem = "does not hold each of the four markers once"
+                fix = "mark one head and one tail"
+                raise DataError("text", problem, fix, got=str(error)) from None
+            head = Mention(*marked.head, marked.head_type)
+            tail = Mention(*marked.tail, marked.tail_type)
+            return marked.sentence, head, tail
+        else:
+            names = get(row, "head", str), get(row, "tail", str)
+            head, tail, ambiguous = find_mentions(text.sentence, *names)
+            if ambiguous:
+                self.note("an entity occurs more than once in the sentence: nearest pair taken")
+        return text.sentence, head, tail
 
     def _default_id(self, split: str, position: int | str) -> str:
         return str(position) if self.config.keep_all_rows else super()._default_id(split, position)
@@ -173,62 +189,6 @@ class UserFile(RelationBuilder):
         row["id"] = _replace_surrogates(str(raw.get("id") or position))
         row["problem"] = _replace_surrogates(str(error))
         return [row]
-
-
-def _has_offsets(row: dict[str, Any]) -> bool:
-    fields = ("head_start", "head_end", "tail_start", "tail_end")
-    return any(row.get(field) is not None for field in fields)
-
-
-def _mention(row: dict[str, Any], role: str, tokens: Tokens | None, sentence: str) -> Mention:
-    """Return the mention that a row gives by offsets."""
-    start = _number(row, f"{role}_start")
-    end = _number(row, f"{role}_end")
-    if tokens:
-        mention = tokens.mention(start, end, None, f"{role}_start")
-    elif 0 <= start < end <= len(sentence):
-        mention = Mention(start, end)
-    else:
-        problem = "does not begin a span of the sentence"
-        fix = "count characters of the sentence from 0"
-        got = f"{start} to {end}, exclusive, of {len(sentence)} characters"
-        raise DataError(f"{role}_start", problem, fix, got=got)
-    name = row.get(role)
-    marked = sentence[mention.start : mention.end]
-    if name is not None and name != marked:
-        problem = "is not the text at its offsets"
-        fix = "count from 0 and leave the end out"
-        raise DataError(role, problem, fix, got=f"{name!r}, but the text is {marked!r}")
-    return mention
-
-
-def _read_marked(text: str) -> tuple[str, Mention, Mention]:
-    """Return the sentence and the mentions of a text that holds markers."""
-    try:
-        marked = read_markers(text)
-    except ValueError as error:
-        problem = "does not hold each of the four markers once"
-        fix = "mark one head and one tail"
-        raise DataError("text", problem, fix, got=str(error)) from None
-    head = Mention(*marked.head, marked.head_type)
-    tail = Mention(*marked.tail, marked.tail_type)
-    return marked.sentence, head, tail
-
-
-def _number(row: dict[str, Any], field: str) -> int:
-    """Return an offset; CSV has digits, and Parquet written by pandas may have whole floats."""
-    value = row.get(field)
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
-        return int(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return get(row, field, int)
-
-
-def _text(row: dict[str, Any], field: str) -> str | None:
-    """Return a string, also of a whole number."""
-    value = row.get(field)
-    return str(value) if type(value) is int else get(row, field, str, optional=True)
 
 
 def _infer_features(paths: list[Path], schema_columns: set[str]) -> dict[str, Any]:

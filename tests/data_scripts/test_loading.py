@@ -7,7 +7,7 @@ from importlib.resources import files
 import datasets
 import pytest
 
-import data_scripts.files
+import data_scripts.builder
 import data_scripts.loading
 from data_scripts import FEATURES, DataError, load_relation_dataset, load_user_file
 
@@ -52,7 +52,7 @@ def test_the_cache_follows_the_code_and_the_content(path, tmp_path, monkeypatch)
         ).cache_dir
         == folder
     )
-    monkeypatch.setattr(data_scripts.files, "code_digest", lambda: "edited")
+    monkeypatch.setattr(data_scripts.builder, "code_digest", lambda: "edited")
     assert (
         data_scripts.loading.relation_builder(
             "jsonlines", data_files={"train": str(path)}

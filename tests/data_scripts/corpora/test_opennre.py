@@ -40,7 +40,7 @@ def test_rows_by_hand(tmp_path):
     [
         (
             json.dumps({**OPENNRE_TEXT, "t": {"name": "x", "pos": [8, 20]}}),
-            "field t: has a pos that is reversed or outside",
+            "field t: has offsets that are reversed or outside",
         ),
         (
             json.dumps({**OPENNRE_TOKENS, "t": {"name": "x", "pos": [1, 1]}}),

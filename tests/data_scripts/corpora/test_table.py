@@ -160,11 +160,11 @@ def test_the_nearest_strings_that_do_not_overlap_are_taken(tmp_path, sentence, h
         ({**TABLE_CHARACTERS, "head": "Ada Ro"}, "field head: is not the text at its offsets"),
         (
             {**TABLE_CHARACTERS, "head_end": 0},
-            "field head_start: does not begin a span of the sentence",
+            "field head_start: has offsets that are reversed or outside the sentence",
         ),
         (
             {**TABLE_CHARACTERS, "tail_end": 99},
-            "field tail_start: does not begin a span of the sentence",
+            "field tail_start: has offsets that are reversed or outside the sentence",
         ),
         ({**TABLE_CHARACTERS, "tail_start": "x"}, "field tail_start: is not a whole number"),
         ({**TABLE_CHARACTERS, "tail_start": True}, "field tail_start: is not a whole number"),
