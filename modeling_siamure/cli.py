@@ -83,13 +83,13 @@ def main(argv: list[str] | None = None) -> None:
 
 def read(args: argparse.Namespace):
     """All rows of the file, in its order."""
-    from data_scripts.loading import own_rows
+    from data_scripts.loading import load_user_file
 
     pairs = [pair.partition("=") for pair in args.columns]
     if wrong := ["".join(pair) for pair in pairs if not pair[0] or not pair[2]]:
         raise ValueError(f"--columns {wrong[0]!r} has no '='; write COLUMN=NAME")
     columns = {column: name for column, _, name in pairs} | ({"text": args.text_column} if args.text_column else {})
-    return own_rows(args.file, columns=columns or None, on_error=args.on_error)
+    return load_user_file(args.file, columns=columns or None, on_error=args.on_error)
 
 
 def discover(args: argparse.Namespace) -> None:
