@@ -38,10 +38,9 @@ class OpenNRE(RelationBuilder):
 
     def _to_instance(self, row: Any) -> Instance:
         relation = get(row, "relation", str, optional=True)
-        if "token" in row:
-            text = Tokens(row["token"], "token")
-        else:
-            text = Characters(get(row, "text", str))
+        text = (
+            Tokens(row["token"], "token") if "token" in row else Characters(get(row, "text", str))
+        )
         head = text.mention(*_position(row, "h"), None, "h")
         tail = text.mention(*_position(row, "t"), None, "t")
         self._compare_name(row["h"], text.sentence[head.start : head.end])
