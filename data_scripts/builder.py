@@ -87,7 +87,7 @@ class RelationConfig(datasets.BuilderConfig):
     def create_config_id(
         self, config_kwargs: dict, custom_features: datasets.Features | None = None
     ) -> str:
-        """Key the cache by the files' content, not their path, so that an edit is noticed."""
+        """Return a cache key of the files' content, not their path, so that an edit is noticed."""
         options = {
             key: value
             for key, value in config_kwargs.items()
@@ -205,7 +205,7 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
         error.row = self._row_number(source, position)
 
     def _row_number(self, source: Any, position: int | str) -> int | str:
-        """Return what a message calls a row."""
+        """Return the number under which messages name the row."""
         return position
 
     def drop(self, reason: str, count: int = 1) -> None:

@@ -111,7 +111,7 @@ class Tacred(RelationBuilder):
         return Instance(row_id, tokens.sentence, head, tail, [relation] if relation else [])
 
     def _splits_with_rows(self) -> list[str]:
-        """Also warn where the whole corpus has another size than the published one."""
+        """Warn, too, where the whole corpus has another size than the published one."""
         splits = super()._splits_with_rows()
         num_rows = sum(info.num_examples for info in self.info.splits.values())
         expected = self.PUBLISHED_ROWS[self.config.no_relation]

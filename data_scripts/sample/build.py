@@ -92,7 +92,7 @@ def fill(template: str, fact: Fact) -> tuple[str, dict[str, Span]]:
 
 
 def sentence_case(text: str, spans: dict[str, Span]) -> str:
-    """Capitalize the first letter, unless a mention begins there, and end with one full stop."""
+    """Start with a capital letter, unless with a mention, and end with one full stop."""
     if all(start > 0 for start, _ in spans.values()):
         text = text[0].upper() + text[1:]
     return text if text.endswith(".") else text + "."
