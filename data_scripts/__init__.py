@@ -1,6 +1,13 @@
-"""Readers of relation corpora, all to one schema: `load_relation_dataset("fewrel", data_dir=...)`."""
+"""Read relation corpora into one schema: `load_relation_dataset("fewrel", data_dir=...)`."""
 
-from .loading import CORPORA, load_relation_dataset, relation_builder
+from .loading import CORPORA, load_relation_dataset, load_user_file, relation_builder
 from .schema import FEATURES, DataError
 
-__all__ = ["CORPORA", "FEATURES", "DataError", "load_relation_dataset", "relation_builder"]
+__all__ = [
+    "CORPORA",
+    "FEATURES",
+    "DataError",
+    "load_relation_dataset",
+    "load_user_file",
+    "relation_builder",
+]

@@ -1,39 +1,45 @@
-"""What the builders of all corpora share: options, cache key, error handling, counting."""
+"""What the readers of all corpora share: options, rows, errors, counts and the cache key."""
 
+import hashlib
 import json
 import logging
 import posixpath
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import datasets
 from datasets.exceptions import DatasetGenerationError
 
-from .files import content_key, find_files
-from .schema import FEATURES, DataError, Instance, to_row
+import modeling_siamure.markers
+from modeling_siamure.markers import insert_markers
+
+from .files import find_files
+from .schema import FEATURES, DataError, Instance, is_utf8
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
 class RelationConfig(datasets.BuilderConfig):
-    """Options that every corpus takes; a corpus with more of them has its own subclass.
+    """Options of every corpus; a corpus with further options has its own subclass.
 
     Args:
         markers: `"typed"` writes the entity types into the markers, `"untyped"` leaves them out.
         no_relation: `"keep"` or `"drop"` the pairs whose label says that there is no relation.
-        labels: Which label of a pair that has several: `"first"`, `"all"` (one row a label), or `"single"`, which
-            drops such pairs.
-        on_error: `"raise"` stops at the first bad row, `"skip"` leaves bad rows out and counts them by reason.
+        labels: Which label to take of a pair that has several: `"first"`, `"all"` (one row per
+            label), or `"single"`, which drops such pairs.
+        on_error: `"raise"` stops at the first bad row, `"skip"` leaves bad rows out and counts them
+            by reason.
 
     Raises:
         ValueError: An option has another value, or there is nothing to read.
     """
 
-    FILES: ClassVar[dict[str, str]] = {}  # split to a pattern for its file name
+    FILES: ClassVar[dict[str, str]] = {}  # split to a regular expression for its file name
 
     markers: str = "typed"
     no_relation: str = "keep"
@@ -50,135 +56,171 @@ class RelationConfig(datasets.BuilderConfig):
     def __post_init__(self):
         super().__post_init__()
         for option, choices in self._CHOICES.items():
-            if getattr(self, option) not in choices:
-                raise ValueError(f"{option} is {getattr(self, option)!r}; choose one of {', '.join(choices)}")
+            value = getattr(self, option)
+            if value not in choices:
+                raise ValueError(f"{option} is {value!r}; choose one of {', '.join(choices)}")
 
     def sources(self) -> dict[str, list[Path]]:
-        """The files of each split: `data_files` as given, else what the corpus' own names find in `data_dir`."""
+        """Return the files per split: `data_files`, or the corpus' usual names in `data_dir`."""
         if self.data_files:
-            return {str(split): [Path(path) for path in paths] for split, paths in self.data_files.items()}
+            return {
+                str(split): [Path(path) for path in paths]
+                for split, paths in self.data_files.items()
+            }
         if not self.data_dir:
             raise ValueError("nothing to read: pass data_dir, the corpus' folder, or data_files")
         folder = Path(self.data_dir)
         if not folder.is_dir():
-            raise NotADirectoryError(f"{folder} is not a folder; pass the folder that holds the corpus' files")
+            raise NotADirectoryError(
+                f"{folder} is not a folder; pass the folder that holds the corpus' files"
+            )
         return self.find_sources(folder)
 
     def find_sources(self, folder: Path) -> dict[str, list[Path]]:
-        """The files of each split in the corpus' folder."""
+        """Return the files per split in the corpus' folder."""
         return find_files(folder, self.FILES)
 
     def other_sources(self) -> dict[str, list[Path]]:
-        """Files that change the rows without being a split, such as label patches."""
+        """Return the files that change the rows without being a split, such as label patches."""
         return {}
 
-    def create_config_id(self, config_kwargs: dict, custom_features: datasets.Features | None = None) -> str:
-        """Keys the cache by what the files hold instead of where they lie, so that an edited file is read afresh."""
-        options = {key: value for key, value in config_kwargs.items() if key not in ("data_dir", "data_files")}
+    def create_config_id(
+        self, config_kwargs: dict, custom_features: datasets.Features | None = None
+    ) -> str:
+        """Return a cache key of the files' content, not their path, so that an edit is noticed."""
+        options = {
+            key: value
+            for key, value in config_kwargs.items()
+            if key not in ("data_dir", "data_files")
+        }
         options["content"] = content_key(self.sources() | self.other_sources())
         return super().create_config_id(options, custom_features)
 
 
 class _StoredFeatures(datasets.Features):
-    """Features of rows that are already as they are stored, so that writing need not look at each value again."""
+    """Features of rows that already have their stored form, which saves a pass over each value."""
 
     def encode_example(self, example: dict[str, Any]) -> dict[str, Any]:
         return example
 
 
 class RelationBuilder(datasets.GeneratorBasedBuilder):
-    """Base of all readers: a subclass says how a file falls into rows and how a row becomes an `Instance`."""
+    """Base of all readers.
+
+    A subclass defines how a file is cut into rows (`_iter_source`, and `_shards` where several
+    processes can share a file) and how a row becomes an `Instance` (`_to_instance`).
+    """
 
     BUILDER_CONFIG_CLASS = RelationConfig
-    # Opening a file touches each of its batches; with the library's 1,000 rows, two million cost 100 MB more.
+    # Opening an Arrow file touches each of its batches: with the library's 1,000 rows per batch,
+    # two million rows cost 100 MB more.
     DEFAULT_WRITER_BATCH_SIZE = 5_000
     NO_RELATION: ClassVar[tuple[str, ...]] = ()
     LICENSE = "See the corpus' publisher."
     HOMEPAGE = ""
 
-    _preparing = False  # else streaming, where nothing is stored and counts are told at the end of the stream
+    # False while streaming, where no counts are stored: they are logged when the stream ends.
+    _preparing = False
 
-    def _rows(self, source: Any) -> Iterator[tuple[int | str, Any]]:
-        """The rows of one source: where each stands, for messages, and what stands there, or its `DataError`."""
+    def _shards(self, split: str, path: Path) -> list[Any]:
+        """Return the units of a file that processes can share: the path, or tuples led by it."""
+        return [path]
+
+    def _iter_source(self, source: Any) -> Iterator[tuple[int | str, Any]]:
+        """Yield the position and the content of each row of a shard.
+
+        The position appears in messages; a row that can't be parsed comes as its `DataError`.
+        """
         raise NotImplementedError
 
-    def _instance(self, row: Any) -> Instance | None:
-        """One row as an instance, or `None` when it is left out, which `drop` counts."""
+    def _to_instance(self, row: Any) -> Instance | None:
+        """Return a row as an instance, or `None` for a row left out, counted by `drop`."""
         raise NotImplementedError
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(features=FEATURES, license=self.LICENSE, homepage=self.HOMEPAGE)
 
     def _split_generators(self, dl_manager) -> list[datasets.SplitGenerator]:
-        return [
-            datasets.SplitGenerator(
-                name=split,
-                gen_kwargs={"split": split, "sources": [part for path in paths for part in self._parts(split, path)]},
-            )
-            for split, paths in self.config.sources().items()
-        ]
-
-    def _parts(self, split: str, path: Path) -> list[Any]:
-        """What a file is read as: itself, or tuples that begin with it, among which processes can be shared out."""
-        return [path]
+        generators = []
+        for split, paths in self.config.sources().items():
+            shards = [shard for path in paths for shard in self._shards(split, path)]
+            arguments = {"split": split, "sources": shards}
+            generators.append(datasets.SplitGenerator(name=split, gen_kwargs=arguments))
+        return generators
 
     def _generate_examples(self, split: str, sources: list) -> Iterator[tuple[str, dict[str, Any]]]:
-        self.tally = {"skipped": Counter(), "dropped": Counter(), "remarks": Counter()}
+        self.tally = _empty_tally()
         for source in sources:
-            for place, raw in self._rows(source):
+            for position, raw in self._iter_source(source):
+                row_id = self._default_id(split, position)
                 try:
                     if isinstance(raw, DataError):
                         raise raw
-                    rows = self._finish(self._instance(raw), f"{split}-{place}")
+                    rows = self._expand_labels(self._to_instance(raw), row_id)
                 except DataError as error:
                     if self.config.on_error == "raise":
-                        error.file = source[0] if isinstance(source, tuple) else source
-                        error.row = self._row_number(source, place)
+                        self._locate(error, source, position)
                         raise
                     self.tally["skipped"][error.reason] += 1
-                    continue
+                    rows = self._replace_bad_row(raw, error, source, position)
                 for row in rows:
                     yield row["id"], row
         if not self._preparing:
             self._warn_of_skipped(split, self.tally)
 
-    def _finish(self, instance: Instance | None, row_id: str) -> list[dict[str, Any]]:
-        """The rows of an instance: one for each label that the options keep."""
+    def _default_id(self, split: str, position: int | str) -> str:
+        """Return the id of a row that has none."""
+        return f"{split}-{position}"
+
+    def _expand_labels(self, instance: Instance | None, row_id: str) -> list[dict[str, Any]]:
+        """Return the rows of an instance: one per label that the options keep."""
         if instance is None:
             return []
-        relations, config = instance.relations or [None], self.config
-        if len(relations) > 1 and config.labels == "single":
+        relations = instance.relations or [None]
+        if len(relations) > 1 and self.config.labels == "single":
             self.drop("pair with several labels")
             return []
-        if len(relations) > 1 and config.labels == "first":
+        if len(relations) > 1 and self.config.labels == "first":
             self.drop("further label of a pair", len(relations) - 1)
             relations = relations[:1]
         row_id = instance.id or row_id
         rows = []
         for number, relation in enumerate(relations, 1):
-            if config.no_relation == "drop" and relation in self.NO_RELATION:
+            if self.config.no_relation == "drop" and relation in self.NO_RELATION:
                 self.drop(relation)
                 continue
             label_id = row_id if len(relations) == 1 else f"{row_id}-{number}"
-            rows.append(to_row(instance, label_id, relation, config.markers == "typed"))
+            rows.append(to_row(instance, label_id, relation, self.config.markers == "typed"))
         return rows
 
-    def _row_number(self, source: Any, place: int | str) -> int | str:
-        """What a message calls the row."""
-        return place
+    def _replace_bad_row(
+        self, raw: Any, error: DataError, source: Any, position: int | str
+    ) -> list[dict[str, Any]]:
+        """Return the rows that take the place of a bad one, which is none by default."""
+        return []
+
+    def _locate(self, error: DataError, source: Any, position: int | str) -> None:
+        """Write the file and the row into an error."""
+        error.file = source[0] if isinstance(source, tuple) else source
+        error.row = self._row_number(source, position)
+
+    def _row_number(self, source: Any, position: int | str) -> int | str:
+        """Return the number under which messages name the row."""
+        return position
 
     def drop(self, reason: str, count: int = 1) -> None:
-        """Counts rows that a rule leaves out."""
+        """Count rows that a rule leaves out."""
         self.tally["dropped"][reason] += count
 
-    def remark(self, what: str) -> None:
-        """Counts rows that are kept although something about them is worth knowing."""
-        self.tally["remarks"][what] += 1
+    def note(self, reason: str) -> None:
+        """Count a row that is kept although something about it is worth knowing."""
+        self.tally["notes"][reason] += 1
 
     def _prepare_split_single(self, **kwargs):
-        # The one place where a job's errors, its counts and its folder meet, in this process or in a worker.
-        features, self._preparing = self.info.features, True
+        # The one place where a job's errors, counts and folder meet, here or in a worker process.
+        features = self.info.features
         self.info.features = _StoredFeatures(features)
+        self._preparing = True
         try:
             yield from super()._prepare_split_single(**kwargs)
         except DatasetGenerationError as error:
@@ -186,22 +228,30 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
                 raise error.__cause__ from None
             raise
         finally:
-            self.info.features, self._preparing = features, False
+            self.info.features = features
+            self._preparing = False
         name = f"tally-{kwargs['split_info'].name}-{kwargs['job_id']}.json"
         Path(posixpath.dirname(kwargs["fpath"]), name).write_text(json.dumps(self.tally))
 
     def tallies(self) -> dict[str, dict[str, Counter]]:
-        """What was skipped, dropped and remarked, by split; known once the data is prepared."""
+        """Return the counts per split, once the data is prepared.
+
+        Each split has the counts by reason of the rows `"skipped"` as bad, `"dropped"` by a rule,
+        and kept with `"notes"`.
+        """
         result = {}
         for split in self.info.splits:
-            totals = result[split] = {"skipped": Counter(), "dropped": Counter(), "remarks": Counter()}
+            totals = result[split] = _empty_tally()
             for path in Path(self._output_dir).glob(f"tally-{split}-*.json"):
                 for kind, counts in json.loads(path.read_text()).items():
                     totals[kind].update(counts)
         return result
 
     def read(self, num_proc: int | None = None) -> datasets.DatasetDict:
-        """Prepares what the cache does not hold, and gives the splits that have rows.
+        """Prepare what the cache does not hold, and return the splits that have rows.
+
+        Args:
+            num_proc: Number of processes, where the files can be cut.
 
         Raises:
             DataError: A row is bad, or no row is left.
@@ -210,18 +260,102 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
         return self.as_dataset({split: split for split in self._splits_with_rows()})
 
     def _splits_with_rows(self) -> list[str]:
-        """The splits that hold rows, after warnings about what a user should know before taking them."""
+        """Return the splits that have rows; warn of skipped rows and of splits left out."""
         for split, tally in self.tallies().items():
             self._warn_of_skipped(split, tally)
         filled = [split for split, info in self.info.splits.items() if info.num_examples]
         if not filled:
-            files = ", ".join(str(path) for paths in self.config.sources().values() for path in paths)
+            files = ", ".join(
+                str(path) for paths in self.config.sources().values() for path in paths
+            )
             raise DataError(None, "no row is left", "check the format and the options", file=files)
         if empty := sorted(set(self.info.splits) - set(filled)):
-            logger.warning("%s: left out, because no row is in it: %s", self.name, ", ".join(empty))
+            logger.warning("%s: splits without rows left out: %s", self.name, ", ".join(empty))
         return filled
 
     def _warn_of_skipped(self, split: str, tally: dict[str, Counter]) -> None:
         if skipped := tally["skipped"]:
             reasons = "; ".join(f"{count} x {reason}" for reason, count in skipped.most_common())
-            logger.warning("%s, %s: bad rows skipped: %d (%s)", self.name, split, skipped.total(), reasons)
+            count = skipped.total()
+            logger.warning("%s, %s: bad rows skipped: %d (%s)", self.name, split, count, reasons)
+
+
+def _empty_tally() -> dict[str, Counter]:
+    return {"skipped": Counter(), "dropped": Counter(), "notes": Counter()}
+
+
+def to_row(
+    instance: Instance, row_id: str, relation: str | None, typed: bool = True
+) -> dict[str, Any]:
+    """Return the row of the schema, with markers written into its `text`.
+
+    Args:
+        instance: The pair of mentions in its sentence.
+        row_id: The row's id.
+        relation: The label, `None` when unknown.
+        typed: Whether the markers carry the entity types; the type columns are filled either way.
+
+    Raises:
+        DataError: A mention is empty or outside the sentence, or a string is not valid UTF-8.
+
+    >>> from data_scripts.schema import Mention
+    >>> pair = Instance(None, "Ada Roe leads Acme .", Mention(0, 7, "PERSON"), Mention(14, 18), [])
+    >>> to_row(pair, "1", None)["text"]
+    '<e1:PERSON> Ada Roe </e1:PERSON> leads <e2> Acme </e2> .'
+    """
+    sentence, head, tail = instance.sentence, instance.head, instance.tail
+    head_type = head.type or None
+    tail_type = tail.type or None
+    types = (head_type, tail_type) if typed else (None, None)
+    try:
+        text = insert_markers(sentence, head[:2], tail[:2], *types)
+    except ValueError as error:
+        problem = "has a mention that is empty or outside the sentence"
+        fix = "count characters from 0, end exclusive"
+        raise DataError(None, problem, fix, got=str(error)) from None
+    row = {
+        **instance.extra,
+        "id": row_id,
+        "text": text,
+        "sentence": sentence,
+        "head": sentence[head.start : head.end],
+        "head_type": head_type,
+        "head_start": head.start,
+        "head_end": head.end,
+        "tail": sentence[tail.start : tail.end],
+        "tail_type": tail_type,
+        "tail_start": tail.start,
+        "tail_end": tail.end,
+        "relation": relation or None,
+    }
+    # One test of all strings together saves most rows the test of each.
+    if instance.extra or not f"{text}{row_id}{head_type}{tail_type}{relation}".isascii():
+        for field, value in row.items():
+            if isinstance(value, str) and not is_utf8(value):
+                raise DataError(field, "is not valid UTF-8", "save the file as UTF-8", got=value)
+    return row
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def code_digest() -> str:
+    """Return the SHA-256 of the code that turns files into rows: the readers and the markers."""
+    folder = Path(__file__).parent
+    paths = [*sorted(folder.glob("*.py")), *sorted(folder.glob("corpora/*.py"))]
+    paths.append(Path(modeling_siamure.markers.__file__))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+def content_key(sources: dict[str, list[Path]]) -> str:
+    """Return a key that changes with a source file, its split, or the code that reads it."""
+    digests = {path: digest(path) for path in set().union(*sources.values())}
+    content = {
+        split: [(path.name, digests[path]) for path in paths] for split, paths in sources.items()
+    }
+    key = json.dumps([code_digest(), content], sort_keys=True)
+    return hashlib.sha256(key.encode()).hexdigest()

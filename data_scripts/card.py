@@ -1,18 +1,16 @@
-"""What is in a prepared corpus: counts, hashes, dropped rows and a picture, as a dataset card."""
+"""The dataset card of a prepared corpus: counts, hashes, dropped rows and a picture."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import datasets
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from .builder import RelationBuilder
-from .files import digest
+from .builder import RelationBuilder, digest
 
 PICTURE = "relations.png"
-_SHOWN = 60  # rows of a table or bars of the picture; a long tail is summed up
-_BAR = 40  # characters of the longest bar in the terminal
 
 
 @dataclass
@@ -24,7 +22,7 @@ class Summary:
         rows: Split to its number of rows.
         relations: Split to the number of rows of each relation; `None` counts the rows without one.
         type_pairs: Split to the number of rows of each pair of head type and tail type.
-        tallies: Split to what was skipped, dropped and remarked.
+        tallies: Split to the counts of rows that were skipped, dropped and kept with notes.
         sources: Name, size in bytes and SHA-256 of each file that was read.
         license: A note on what may be done with the corpus.
         homepage: Where it is published.
@@ -41,13 +39,19 @@ class Summary:
 
 
 def summarize(name: str, builder: RelationBuilder, dataset: datasets.DatasetDict) -> Summary:
-    """Counts what a builder has prepared."""
-    paths = {path for files in (builder.config.sources() | builder.config.other_sources()).values() for path in files}
+    """Count what a builder has prepared."""
+    sources = builder.config.sources() | builder.config.other_sources()
+    paths = {path for files in sources.values() for path in files}
+    relations = {}
+    type_pairs = {}
+    for split, rows in dataset.items():
+        relations[split] = Counter({key[0]: n for key, n in _count(rows, "relation").items()})
+        type_pairs[split] = _count(rows, "head_type", "tail_type")
     return Summary(
         name=name,
         rows=dict(dataset.num_rows),
-        relations={split: _count(rows, "relation") for split, rows in dataset.items()},
-        type_pairs={split: _count(rows, "head_type", "tail_type") for split, rows in dataset.items()},
+        relations=relations,
+        type_pairs=type_pairs,
         tallies=builder.tallies(),
         sources=[(path.name, path.stat().st_size, digest(path)) for path in sorted(paths)],
         license=builder.LICENSE,
@@ -56,105 +60,138 @@ def summarize(name: str, builder: RelationBuilder, dataset: datasets.DatasetDict
 
 
 def _count(rows: datasets.Dataset, *columns: str) -> Counter:
-    counts = rows.data.table.select(columns).group_by(list(columns)).aggregate([([], "count_all")]).to_pylist()
+    groups = rows.data.table.select(columns).group_by(list(columns))
+    counts = groups.aggregate([([], "count_all")]).to_pylist()
     return Counter({tuple(row[column] for column in columns): row["count_all"] for row in counts})
 
 
-def to_markdown(summary: Summary, picture: bool = False) -> str:
-    """The body of the card.
+def _total(counts: Iterable[Counter]) -> Counter:
+    return sum(counts, Counter())
+
+
+def to_markdown(
+    summary: Summary, picture: bool = False, max_rows: int = 60, bar_length: int = 40
+) -> str:
+    """Return the body of the card.
 
     Args:
         summary: The counts.
-        picture: Whether `PICTURE` lies beside the card; otherwise bars of characters show the distribution.
+        picture: Whether `PICTURE` is beside the card; otherwise bars of characters show the
+            distribution of the relations.
+        max_rows: Number of rows of a table; the rows of a long tail are summed up.
+        bar_length: Number of characters of the longest bar.
     """
     splits = list(summary.rows)
-    relations = {split: Counter({key[0]: n for key, n in found.items()}) for split, found in summary.relations.items()}
+    labeled = _total(summary.relations.values())
+    num_unlabeled = labeled.pop(None, 0)
+    published = f" Published at {summary.homepage}." if summary.homepage else ""
     pairs = {
-        split: Counter({" – ".join(name or "(none)" for name in key): n for key, n in found.items()})
-        for split, found in summary.type_pairs.items()
+        split: Counter({_pair_name(pair): count for pair, count in counts.items()})
+        for split, counts in summary.type_pairs.items()
     }
-    labelled = sum((Counter(found) for found in relations.values()), Counter())
-    unlabelled = labelled.pop(None, 0)
     parts = [
         f"# {summary.name}, for relation extraction",
-        f"Read by `data_scripts` of siamure: {sum(summary.rows.values()):,} pairs of entities in their sentences, "
-        f"{len(labelled):,} relations, {unlabelled:,} rows without a label. `text` holds the sentence with markers "
-        "around head and tail; `head_start` and the like are characters of `sentence`, ends exclusive.",
-        f"**Licence.** {summary.license}{f' Published at {summary.homepage}.' if summary.homepage else ''}",
+        f"Read by `data_scripts` of siamure: {sum(summary.rows.values()):,} pairs of entities in "
+        f"their sentences, {len(labeled):,} relations, {num_unlabeled:,} rows without a label. "
+        "`text` holds the sentence with markers around head and tail; `head_start` and the like "
+        "are characters of `sentence`, ends exclusive.",
+        f"**License.** {summary.license}{published}",
         "## Relations",
-        f"![Rows a relation]({PICTURE})" if picture else _bars(labelled),
-        _table("relation", splits, relations),
+        f"![Rows per relation]({PICTURE})" if picture else _bars(labeled, max_rows, bar_length),
+        _table("relation", splits, summary.relations, max_rows),
         "## Types of head and tail",
-        _table("types", splits, pairs),
+        _table("types", splits, pairs, max_rows),
         "## Rows that were left out or changed",
         _tally_table(summary.tallies),
         "## Source files",
-        "\n".join(
-            ["| file | bytes | SHA-256 |", "|---|---:|---|"]
-            + [f"| {_cell(name)} | {size:,} | `{sha}` |" for name, size, sha in summary.sources]
-        ),
+        _source_table(summary.sources),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _table(title: str, splits: list[str], counts: dict[str, Counter]) -> str:
-    totals = sum((Counter(found) for found in counts.values()), Counter())
+def _pair_name(pair: tuple[str | None, ...]) -> str:
+    return " – ".join(name or "(none)" for name in pair)
+
+
+def _table(title: str, splits: list[str], counts: dict[str, Counter], max_rows: int) -> str:
+    totals = _total(counts.values())
+    names = sorted(totals, key=lambda name: (-totals[name], name or ""))
     lines = [f"| {title} | {' | '.join(splits)} |", "|---|" + "---:|" * len(splits)]
-    order = sorted(totals, key=lambda name: (-totals[name], name or ""))
-    for name in order[:_SHOWN]:
-        cells = " | ".join(f"{counts[split][name]:,}" for split in splits)
-        lines.append(f"| {_cell(name) if name is not None else '(unlabelled)'} | {cells} |")
-    if rest := order[_SHOWN:]:
-        cells = " | ".join(f"{sum(counts[split][name] for name in rest):,}" for split in splits)
-        lines.append(f"| ({len(rest)} more) | {cells} |")
-    lines.append(f"| **all** | {' | '.join(f'{counts[split].total():,}' for split in splits)} |")
+    for name in names[:max_rows]:
+        label = _cell(name) if name is not None else "(unlabeled)"
+        lines.append(_table_line(label, [counts[split][name] for split in splits]))
+    if tail := names[max_rows:]:
+        sums = [sum(counts[split][name] for name in tail) for split in splits]
+        lines.append(_table_line(f"({len(tail)} more)", sums))
+    lines.append(_table_line("**all**", [counts[split].total() for split in splits]))
     return "\n".join(lines)
 
 
+def _table_line(label: str, counts: list[int]) -> str:
+    cells = [label, *(f"{count:,}" for count in counts)]
+    return f"| {' | '.join(cells)} |"
+
+
 def _tally_table(tallies: dict[str, dict[str, Counter]]) -> str:
-    titles = {"skipped": "bad row, skipped", "dropped": "dropped", "remarks": "kept"}
+    titles = {"skipped": "bad row, skipped", "dropped": "dropped", "notes": "kept"}
     lines = [
         f"| {split} | {titles[kind]} | {_cell(reason)} | {count:,} |"
         for split, kinds in tallies.items()
         for kind, reasons in kinds.items()
         for reason, count in sorted(reasons.items(), key=lambda item: -item[1])
     ]
-    return "\n".join(["| split | | why | rows |", "|---|---|---|---:|", *lines]) if lines else "None."
+    if not lines:
+        return "None."
+    return "\n".join(["| split | | why | rows |", "|---|---|---|---:|", *lines])
 
 
-def _bars(relations: Counter) -> str:
+def _source_table(sources: list[tuple[str, int, str]]) -> str:
+    lines = [f"| {_cell(name)} | {size:,} | `{sha}` |" for name, size, sha in sources]
+    return "\n".join(["| file | bytes | SHA-256 |", "|---|---:|---|", *lines])
+
+
+def _bars(relations: Counter, max_rows: int, bar_length: int) -> str:
     if not relations:
         return ""
-    shown = relations.most_common(_SHOWN)
-    width, most = max(len(name) for name, _ in shown), shown[0][1]
-    bars = (f"{name:<{width}} {'#' * max(1, round(_BAR * count / most))} {count:,}" for name, count in shown)
-    return "```\n" + "\n".join(bars) + "\n```"
+    shown = relations.most_common(max_rows)
+    width = max(len(name) for name, _ in shown)
+    largest = shown[0][1]
+    lines = []
+    for name, count in shown:
+        bar = "#" * max(1, round(bar_length * count / largest))
+        lines.append(f"{name:<{width}} {bar} {count:,}")
+    return "\n".join(["```", *lines, "```"])
 
 
 def _cell(name: str) -> str:
     return " ".join(name.split()).replace("|", "\\|")
 
 
-def write_picture(summary: Summary, path: Path) -> bool:
-    """Draws the label distribution (paper, Figure 2): rows a relation, the most frequent first.
+def write_picture(summary: Summary, path: Path, max_bars: int = 60) -> bool:
+    """Draw the label distribution (paper, Figure 2): rows per relation, the most frequent first.
+
+    Args:
+        summary: The counts.
+        path: The PNG file to write.
+        max_bars: Number of relations to draw.
 
     Returns:
         Whether there is a picture; without matplotlib or without labels there is none.
     """
-    totals = sum((Counter(found) for found in summary.relations.values()), Counter())
-    totals.pop((None,), None)
+    totals = _total(summary.relations.values())
+    totals.pop(None, None)
     try:
         from matplotlib.figure import Figure
     except ImportError:
         return False
     if not totals:
         return False
-    shown = totals.most_common(_SHOWN)
+    shown = totals.most_common(max_bars)
     figure = Figure(figsize=(max(6, 0.22 * len(shown)), 4.5), layout="constrained")
     axes = figure.subplots()
     axes.bar(range(len(shown)), [count for _, count in shown])
-    # Dollar signs would start a formula.
-    labels = [name.replace("$", r"\$") for (name,), _ in shown]
+    # A dollar sign would start a formula.
+    labels = [name.replace("$", r"\$") for name, _ in shown]
     axes.set_xticks(range(len(shown)), labels, rotation=90, fontsize=7)
     axes.set(ylabel="rows", title=f"{summary.name}: {len(shown)} of {len(totals)} relations")
     figure.savefig(path, dpi=120)
@@ -162,23 +199,19 @@ def write_picture(summary: Summary, path: Path) -> bool:
 
 
 def to_card(summary: Summary, data_files: dict[str, str], picture: bool) -> DatasetCard:
-    """The whole card, whose header tells `load_dataset` where the splits lie.
+    """Return the whole card, whose header tells `load_dataset` which files hold which split.
 
     Args:
         summary: The counts.
         data_files: Split to the pattern of its files.
-        picture: Whether `PICTURE` lies beside the card.
+        picture: Whether `PICTURE` is beside the card.
     """
+    files = [{"split": split, "path": path} for split, path in data_files.items()]
     header = DatasetCardData(
         pretty_name=summary.name,
         license="other",
         task_categories=["text-classification"],
         tags=["relation-extraction"],
-        configs=[
-            {
-                "config_name": "default",
-                "data_files": [{"split": split, "path": path} for split, path in data_files.items()],
-            }
-        ],
+        configs=[{"config_name": "default", "data_files": files}],
     )
     return DatasetCard(f"---\n{header.to_yaml()}\n---\n\n{to_markdown(summary, picture)}")

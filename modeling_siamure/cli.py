@@ -8,7 +8,6 @@ Several processes: accelerate launch -m modeling_siamure.cli discover FILE --out
 
 import argparse
 import logging
-import os
 import re
 import shutil
 import sys
@@ -16,12 +15,7 @@ import warnings
 from pathlib import Path
 from typing import NoReturn
 
-
-def fail(message: object) -> NoReturn:
-    """End the program with one line and status 2: the mistake is the caller's."""
-    if os.environ.get("LOCAL_RANK", "0") == "0":  # all processes of a machine meet the same mistake
-        print(f"siamure: {' '.join(str(message).split())}", file=sys.stderr)
-    sys.exit(2)
+from .utils.terminal import fail
 
 
 class _Parser(argparse.ArgumentParser):

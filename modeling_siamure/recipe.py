@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
@@ -11,7 +11,7 @@ import yaml
 from transformers import HfArgumentParser, PreTrainedTokenizerBase
 
 from .training.training_args import SiamURETrainingArguments
-from .utils.deprecation import rename_key
+from .utils.deprecation import rename_key, rename_options
 
 if TYPE_CHECKING:
     from .modeling_siamure import SiamUREModel
@@ -135,6 +135,24 @@ def argument_parser() -> HfArgumentParser:
     return HfArgumentParser(
         (ModelArguments, DataArguments, SiamURETrainingArguments), allow_abbrev=False
     )
+
+
+def parse_arguments(
+    argv: Sequence[str], on_error: Callable[[str], NoReturn]
+) -> tuple[ModelArguments, DataArguments, SiamURETrainingArguments]:
+    """Parse the command line of `train.py`: a recipe, and the overrides behind it.
+
+    Args:
+        argv: The words; the first is a recipe if it ends in .yaml.
+        on_error: What to do with a mistake in them.
+    """
+    parser = argument_parser()
+    parser.usage = "train.py RECIPE.yaml [--KEY VALUE ...]"
+    parser.error = on_error
+    words = rename_options(argv)
+    if words and words[0].endswith((".yaml", ".yml")):
+        Recipe.from_yaml(words.pop(0)).set_defaults(parser)
+    return parser.parse_args_into_dataclasses(words)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from benchmarks.paper_report import COLUMNS, PUBLISHED, summarize
 from benchmarks.paper_rivals import info_nce_loss, lacks_masked_words, prompt_embeddings, prompt_ids
 
 from .conftest import TYPE_WORDS, WORDS, make_rows
-from .data_scripts.test_tacred import row as tacred_row
+from .data_scripts.source_examples import tacred_row
 
 SMALL = ["--dataset", "sample", "--max_train_samples", "36", "--max_eval_samples", "30", "--num_clusters", "4"]
 

@@ -13,7 +13,7 @@ import torch
 from train import load_data, main, parse_arguments, save
 
 from .conftest import make_rows
-from .data_scripts.test_tacred import row as tacred_row
+from .data_scripts.source_examples import tacred_row
 from .test_trainer import make_trainer
 
 REPOSITORY = Path(__file__).parents[1]

@@ -1,1 +1,1 @@
-"""The embedded corpus: sentences of our own writing about public facts; :mod:`data_scripts.sample.build` builds it."""
+"""The embedded corpus: sentences about public facts, written for this project by `build.py`."""

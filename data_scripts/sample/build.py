@@ -1,10 +1,10 @@
-"""Build the embedded corpus from the facts and phrasings under ``sources/``.
+"""Build the embedded corpus from the facts and phrasings under `sources/`.
 
-``python -m data_scripts.sample.build`` writes ``train.jsonl`` and ``validation.jsonl`` beside this file. One seed fixes
-everything: the same sources give the same bytes.
+`python -m data_scripts.sample.build` writes `train.jsonl` and `validation.jsonl` beside this file.
+One seed fixes everything: the same sources result in the same bytes.
 
-The two splits share neither a phrasing nor an entity pair: validation asks whether a relation is recognised in words
-that training never showed, between entities that training never paired.
+The two splits share neither a phrasing nor an entity pair: validation tests whether a relation is
+recognized in words that training never showed, between entities that training never paired.
 """
 
 import json
@@ -19,10 +19,7 @@ from pathlib import Path
 import yaml
 
 FOLDER = Path(__file__).parent
-SEED = 20
 SPLITS = ("train", "validation")
-VALIDATION_SHARE = 0.22
-DISTRACTOR_SHARE = 0.35
 SLOT = re.compile(r"\{(\w+)\}('s)?")
 
 Fact = dict[str, str]
@@ -31,10 +28,11 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Relation:
-    """One file of ``sources/``: what the relation means, its facts, and the ways to say them.
+    """One file of `sources/`: what the relation means, its facts, and the ways to say them.
 
-    ``predicate``, ``apposition`` and ``relative`` are short forms of a fact for the sentences of *other* relations:
-    "{head} <predicate>", "<apposition>, {head} ..." and "... {tail}, <relative>". The latter two may be empty.
+    `predicate`, `apposition` and `relative` are short forms of a fact for the sentences of *other*
+    relations: "{head} <predicate>", "<apposition>, {head} ..." and "... {tail}, <relative>". The
+    latter two may be empty.
     """
 
     name: str
@@ -66,8 +64,8 @@ def read_relations(folder: Path = FOLDER / "sources") -> list[Relation]:
 def fill(template: str, fact: Fact) -> tuple[str, dict[str, Span]]:
     """Put a fact into a template.
 
-    An article written before a name ("the Royal Society") stays outside the mention, a name that ends in s takes a bare
-    apostrophe, and "a" before a vowel becomes "an".
+    An article written before a name ("the Royal Society") stays outside the mention, a name that
+    ends in s takes a bare apostrophe, and "a" before a vowel becomes "an".
 
     Returns:
         The text, and for each slot the characters of its value in the text (end exclusive).
@@ -76,9 +74,12 @@ def fill(template: str, fact: Fact) -> tuple[str, dict[str, Span]]:
         >>> fill("{tail}'s founder was {head}", {"head": "Werner von Siemens", "tail": "Siemens"})
         ("Siemens' founder was Werner von Siemens", {'tail': (0, 7), 'head': (21, 39)})
     """
-    text, spans, position = "", {}, 0
+    text = ""
+    spans = {}
+    position = 0
     for match in SLOT.finditer(template):
-        value, possessive = fact[match[1]], match[2] or ""
+        value = fact[match[1]]
+        possessive = match[2] or ""
         name = value.removeprefix("the ")
         text += template[position : match.start()]
         if text.endswith(" a ") and value[0] in "aeiou":
@@ -91,28 +92,35 @@ def fill(template: str, fact: Fact) -> tuple[str, dict[str, Span]]:
 
 
 def sentence_case(text: str, spans: dict[str, Span]) -> str:
-    """Start with a capital letter, unless the text starts with a mention, and end with one full stop."""
+    """Start with a capital letter, unless with a mention, and end with one full stop."""
     if all(start > 0 for start, _ in spans.values()):
         text = text[0].upper() + text[1:]
     return text if text.endswith(".") else text + "."
 
 
 def pair(fact: Fact) -> frozenset[str]:
-    """The two entities of a fact, whichever comes first."""
+    """Return the two entities of a fact, in no order."""
     return frozenset((fact["head"], fact["tail"]))
 
 
-def split_facts(relations: list[Relation], rng: random.Random) -> dict[str, dict[str, list[Fact]]]:
-    """Share the facts of each relation between the splits, so that a pair of entities is in one split only.
+def split_facts(
+    relations: list[Relation], rng: random.Random, validation_share: float = 0.22
+) -> dict[str, dict[str, list[Fact]]]:
+    """Divide the facts of each relation between the splits, each pair of entities in one only.
+
+    Args:
+        relations: The relations with their facts.
+        rng: The source of every choice.
+        validation_share: Share of the facts of each relation that go to validation.
 
     Returns:
-        For each split and relation name, its facts in shuffled order.
+        The facts per split and relation name, in shuffled order.
     """
     held_out: dict[frozenset[str], bool] = {}
     splits: dict[str, dict[str, list[Fact]]] = {split: {} for split in SPLITS}
     for relation in relations:
         facts = rng.sample(relation.facts, len(relation.facts))
-        for fact in facts[: round(VALIDATION_SHARE * len(facts))]:
+        for fact in facts[: round(validation_share * len(facts))]:
             held_out.setdefault(pair(fact), True)
         for fact in facts:
             held_out.setdefault(pair(fact), False)
@@ -124,88 +132,116 @@ def split_facts(relations: list[Relation], rng: random.Random) -> dict[str, dict
 def choose(
     facts: list[Fact], phrasings: tuple[str, ...], number: int, rng: random.Random
 ) -> Iterator[tuple[Fact, str]]:
-    """Take the facts in turn, each time with the phrasing used least so far that the fact has not met yet."""
-    used: Counter[str] = Counter()
-    met: dict[int, set[str]] = {index: set() for index in range(len(facts))}
+    """Yield the facts in turn, each with the least used phrasing that it has not had yet."""
+    uses: Counter[str] = Counter()
+    phrasings_of: dict[int, set[str]] = {index: set() for index in range(len(facts))}
     for turn in range(number):
         index = turn % len(facts)
-        candidates = [phrasing for phrasing in rng.sample(phrasings, len(phrasings)) if phrasing not in met[index]]
-        phrasing = min(candidates, key=used.__getitem__)
-        used[phrasing] += 1
-        met[index].add(phrasing)
+        candidates = [
+            phrasing
+            for phrasing in rng.sample(phrasings, len(phrasings))
+            if phrasing not in phrasings_of[index]
+        ]
+        phrasing = min(candidates, key=uses.__getitem__)
+        uses[phrasing] += 1
+        phrasings_of[index].add(phrasing)
         yield facts[index], phrasing
 
 
 class Distractors:
-    """Adds to a phrasing something that is true but beside the point.
+    """Adds to a phrasing something that is true but irrelevant.
 
     Args:
-        relations: Where the other facts come from.
+        relations: The relations whose facts may be added.
         facts: The facts that may be used, by relation name.
         rng: The source of every choice.
+        remark_share: Probability of a remark about one of the entities, where one is known.
+        frame_share: Probability of a frame instead of a clause, where there is no remark.
     """
 
-    def __init__(self, relations: list[Relation], facts: dict[str, list[Fact]], rng: random.Random):
+    def __init__(
+        self,
+        relations: list[Relation],
+        facts: dict[str, list[Fact]],
+        rng: random.Random,
+        remark_share: float = 0.75,
+        frame_share: float = 0.25,
+    ):
         self.facts = [(relation, fact) for relation in relations for fact in facts[relation.name]]
         self.rng = rng
+        self.remark_share = remark_share
+        self.frame_share = frame_share
         self.patterns = yaml.safe_load((FOLDER / "distractors.yaml").read_text(encoding="utf-8"))
 
     def add(self, phrasing: str, relation: Relation, fact: Fact) -> str:
-        """Extend the phrasing by a remark about one of its entities where one is known, else by a clause or a frame."""
+        """Extend the phrasing by a remark about one of its entities, a clause or a frame."""
         others = [
             (other, known)
             for other, known in self.facts
             if other.name != relation.name and len({*pair(known), *pair(fact)}) >= 3
         ]
         remarks = list(self._remarks(phrasing, fact, others))
-        if remarks and self.rng.random() < 0.75:
+        if remarks and self.rng.random() < self.remark_share:
             return self.rng.choice(remarks)
-        if self.rng.random() < 0.25:
+        if self.rng.random() < self.frame_share:
             return self.rng.choice(self.patterns["frame"]).format(core=phrasing)
-        other, known = self.rng.choice([(other, known) for other, known in others if not pair(known) & pair(fact)])
+        other, known = self.rng.choice(
+            [(other, known) for other, known in others if not pair(known) & pair(fact)]
+        )
         clause, _ = fill("{head} " + other.predicate, known)
-        return self.rng.choice(self.patterns["clause"]).replace("{core}", phrasing).replace("{clause}", clause)
+        pattern = self.rng.choice(self.patterns["clause"])
+        return pattern.replace("{core}", phrasing).replace("{clause}", clause)
 
-    def _remarks(self, phrasing: str, fact: Fact, others: list[tuple[Relation, Fact]]) -> Iterator[str]:
-        """What else is known of the entity that opens the phrasing as its subject, or of the one that closes it."""
+    def _remarks(
+        self, phrasing: str, fact: Fact, others: list[tuple[Relation, Fact]]
+    ) -> Iterator[str]:
+        """Yield the phrasing with further facts of the entity that opens it, or that ends it."""
         for slot in ("head", "tail"):
-            opens = phrasing.startswith(f"{{{slot}}} ") and not phrasing.startswith(f"{{{slot}}} and ")
-            closes = phrasing.endswith(f"{{{slot}}}")
+            mention = f"{{{slot}}}"
+            opens = phrasing.startswith(f"{mention} ")
+            opens = opens and not phrasing.startswith(f"{mention} and ")
+            closes = phrasing.endswith(mention)
             for other, known in others:
                 if fact[f"{slot}_type"] == "PERSON" and known["head"] == fact[slot]:
                     if opens and other.apposition:
-                        yield f"{fill(other.apposition, known)[0]}, {phrasing}"
+                        apposition = fill(other.apposition, known)[0]
+                        yield f"{apposition}, {phrasing}"
                         if slot == "head":
-                            yield phrasing.replace("{head} ", f"{{head}}, {fill(other.apposition, known)[0]}, ")
+                            yield phrasing.replace("{head} ", f"{{head}}, {apposition}, ")
                     if closes:
                         yield f"{phrasing}, who {fill(other.predicate, known)[0]}"
                 elif closes and known["tail"] == fact[slot] and other.relative:
                     yield f"{phrasing}, {fill(other.relative, known)[0]}"
 
 
-def build(seed: int = SEED) -> dict[str, list[dict]]:
+def build(
+    seed: int = 20, validation_share: float = 0.22, distractor_share: float = 0.35
+) -> dict[str, list[dict]]:
     """Build both splits.
 
     Args:
-        seed: Fixes the split of the facts, the phrasings they get and the distractors.
+        seed: Fixes the split of the facts, their phrasings and the distractors.
+        validation_share: Share of the facts and of the sentences that go to validation.
+        distractor_share: Share of the sentences that get a distractor.
 
     Returns:
-        For each split its instances, shuffled, in the instance schema without ``text``. Offsets are in characters of
-        ``sentence``, ends exclusive.
+        The instances per split, shuffled, in the schema without `text`. Offsets are in characters
+        of `sentence`, ends exclusive.
     """
     rng = random.Random(seed)
     relations = read_relations()
-    facts = split_facts(relations, rng)
+    facts = split_facts(relations, rng, validation_share)
     corpus = {}
     for split in SPLITS:
         distractors = Distractors(relations, facts[split], rng)
         rows = []
         for relation in relations:
-            held_out = round(VALIDATION_SHARE * relation.sentences)
+            held_out = round(validation_share * relation.sentences)
             number = held_out if split == "validation" else relation.sentences - held_out
-            for fact, phrasing in choose(facts[split][relation.name], relation.phrasings[split], number, rng):
+            phrasings = relation.phrasings[split]
+            for fact, phrasing in choose(facts[split][relation.name], phrasings, number, rng):
                 template = phrasing
-                if rng.random() < DISTRACTOR_SHARE:
+                if rng.random() < distractor_share:
                     template = distractors.add(phrasing, relation, fact)
                 rows.append((relation.name, fact, *fill(template, fact)))
         rng.shuffle(rows)
@@ -214,7 +250,7 @@ def build(seed: int = SEED) -> dict[str, list[dict]]:
 
 
 def instance(name: str, relation: str, fact: Fact, text: str, spans: dict[str, Span]) -> dict:
-    """One row of the instance schema."""
+    """Return one row of the schema without `text`."""
     sentence = sentence_case(text, spans)
     row = {"id": name, "sentence": sentence}
     for slot in ("head", "tail"):
@@ -229,11 +265,13 @@ def instance(name: str, relation: str, fact: Fact, text: str, spans: dict[str, S
 
 
 def main(folder: Path = FOLDER) -> None:
-    """Write each split as JSON lines; a file appears only when it is complete."""
+    """Write each split as JSON lines; a file appears once it is complete."""
     for split, rows in build().items():
         path = folder / f"{split}.jsonl"
         partial = path.with_suffix(".partial")
-        partial.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+        partial.write_text(
+            "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+        )
         os.replace(partial, path)
 
 

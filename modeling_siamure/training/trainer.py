@@ -1,6 +1,8 @@
 """Two-phase training (paper, 2.4): the siamese loss alone, then joined by the clustering loss."""
 
+import json
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import torch
 import torch.distributed as dist
 from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
@@ -538,6 +541,38 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             num_examples=len(self.train_dataset),
             **kwargs,
         )
+
+    def save_run(self, results: dict[str, float], **card) -> None:
+        """Save model, tokenizer, results and card in the output folder.
+
+        Names are final only when all files are whole; the weights come last.
+
+        Args:
+            results: The metrics.
+            card: Further arguments of `create_model_card`.
+
+        Raises:
+            OSError: There is no room for them; what was there before stays as it was.
+        """
+        output = Path(self.args.output_dir)
+        partial = output / ".partial"
+        try:
+            self.save_model(str(partial), _internal_call=True)  # any other call would push
+            # The main process, or with save_on_each_node one of each machine.
+            if self.args.should_save:
+                text = json.dumps(results, indent=2, sort_keys=True) + "\n"
+                (partial / "all_results.json").write_text(text)
+                self.create_model_card(results=results, **card)
+                for path in sorted(partial.iterdir(), key=lambda path: path.suffix == ".safetensors"):
+                    path.replace(output / path.name)
+        except (OSError, SafetensorError) as error:
+            raise OSError(
+                f"{output} has no room for the model ({error}); make some and resume from the last "
+                "checkpoint, if any"
+            ) from error
+        finally:
+            if self.args.should_save:
+                shutil.rmtree(partial, ignore_errors=True)
 
     # ------------------------------------------------------------------------------------------
     # Checkpoints: the neighbors of a running epoch travel with them

@@ -2,6 +2,6 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
-    """Each test prepares its data afresh, in a folder of its own."""
+def fresh_cache(tmp_path_factory, monkeypatch):
+    """Prepare the data of each test afresh, in a cache of that test."""
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))

@@ -1,4 +1,4 @@
-"""Whatever a file holds, a reader answers with right rows or with one line; never with anything else."""
+"""Whatever a file holds, a reader returns correct rows or raises an error of one line."""
 
 import io
 import json
@@ -17,16 +17,19 @@ from benchmarks.data import core_rows, docred_rows, fewrel_rows, spert_rows
 from data_scripts import CORPORA, load_relation_dataset
 from modeling_siamure.markers import neutralize, read_markers
 
-from .test_core import row as core_row
-from .test_docred import document
-from .test_nyt_fb import LINES as NYT_LINES
-from .test_opennre import TEXT, TOKENS
-from .test_semeval2010 import BLOCKS
-from .test_sentence_pairs import SENTENCES
-from .test_spert import sentence
-from .test_table import CHARACTERS
-from .test_table import TOKENS as TOKEN_ROW
-from .test_tacred import row as tacred_row
+from .source_examples import (
+    MARKED_SENTENCES,
+    NYT_LINES,
+    OPENNRE_TEXT,
+    OPENNRE_TOKENS,
+    SEMEVAL_BLOCKS,
+    TABLE_CHARACTERS,
+    TABLE_TOKENS,
+    core_row,
+    docred_document,
+    spert_sentence,
+    tacred_row,
+)
 
 
 def lines(rows: list) -> str:
@@ -40,14 +43,14 @@ def parquet(rows: list) -> bytes:
 
 
 class Case(NamedTuple):
-    """A file with good content, how it is written, and slow code that reads it, where there is any."""
+    """A file with good content, how it is written, and slow code that reads it, if there is any."""
 
     corpus: str
     file: str
     content: Any
     write: Callable[[Any], str | bytes] = json.dumps
-    beside: tuple[str, str] | None = None  # another file that stays good
-    options: tuple[str, ...] = ()  # that take the folder
+    companion: tuple[str, str] | None = None  # another file, which stays good
+    options: tuple[str, ...] = ()  # options that take the folder
     slow: Callable | None = None
 
 
@@ -55,32 +58,62 @@ FEWREL = {"P1": [{"tokens": ["a", "b"], "h": ["a", "", [[0]]], "t": ["b", "", [[
 TACRED = json.dumps([tacred_row("d1", "per:age"), tacred_row("d2", "no_relation")])
 CASES = {
     "core": Case("core", "train.json", [core_row(0), core_row(1)], slow=core_rows),
-    "docred": Case("docred", "dev.json", [document()], slow=docred_rows),
+    "docred": Case("docred", "dev.json", [docred_document()], slow=docred_rows),
     "fewrel": Case("fewrel", "val_wiki.json", FEWREL, slow=fewrel_rows),
-    "spert": Case("spert", "dev.json", [sentence()], slow=spert_rows),
+    "spert": Case("spert", "dev.json", [spert_sentence()], slow=spert_rows),
     "tacred": Case("tacred", "dev.json", [tacred_row("d1", "per:age")]),
     "tacrev": Case(
-        "tacred", "dev_patch.json", [{"id": "d1", "relation": "b"}], beside=("dev.json", TACRED), options=("tacrev",)
+        "tacred",
+        "dev_patch.json",
+        [{"id": "d1", "relation": "b"}],
+        companion=("dev.json", TACRED),
+        options=("tacrev",),
     ),
-    "retacred": Case("tacred", "dev_id2label.json", {"d1": "b"}, beside=("dev.json", TACRED), options=("retacred",)),
-    "sentence_pairs": Case("sentence_pairs", "train_sentence.json", SENTENCES),
+    "retacred": Case(
+        "tacred",
+        "dev_id2label.json",
+        {"d1": "b"},
+        companion=("dev.json", TACRED),
+        options=("retacred",),
+    ),
+    "sentence_pairs": Case("sentence_pairs", "train_sentence.json", MARKED_SENTENCES),
     "label numbers": Case(
-        "sentence_pairs", "train_label_id.json", [4, 0, 4], beside=("train_sentence.json", json.dumps(SENTENCES))
+        "sentence_pairs",
+        "train_label_id.json",
+        [4, 0, 4],
+        companion=("train_sentence.json", json.dumps(MARKED_SENTENCES)),
     ),
-    "opennre": Case("opennre", "train.txt", [TOKENS, TEXT], lines),
-    "json": Case("table", "train.json", [CHARACTERS, TOKEN_ROW]),
-    "jsonlines": Case("table", "train.jsonl", [CHARACTERS, TOKEN_ROW], lines),
-    "csv": Case("table", "train.csv", ["sentence,head,tail,note", 'a b,a,b,"x, y"', "c d,d,c,"], "\n".join),
-    "parquet": Case("table", "train.parquet", [{**CHARACTERS, "note": "x"}, CHARACTERS], parquet),
+    "opennre": Case("opennre", "train.txt", [OPENNRE_TOKENS, OPENNRE_TEXT], lines),
+    "json": Case("table", "train.json", [TABLE_CHARACTERS, TABLE_TOKENS]),
+    "jsonlines": Case("table", "train.jsonl", [TABLE_CHARACTERS, TABLE_TOKENS], lines),
+    "csv": Case(
+        "table", "train.csv", ["sentence,head,tail,note", 'a b,a,b,"x, y"', "c d,d,c,"], "\n".join
+    ),
+    "parquet": Case(
+        "table", "train.parquet", [{**TABLE_CHARACTERS, "note": "x"}, TABLE_CHARACTERS], parquet
+    ),
     "nyt_fb": Case("nyt_fb", "nyt.tsv", NYT_LINES, "\n".join),
-    "semeval2010": Case("semeval2010", "train.txt", BLOCKS.split("\r\n"), "\r\n".join),
+    "semeval2010": Case("semeval2010", "train.txt", SEMEVAL_BLOCKS.split("\r\n"), "\r\n".join),
 }
 
 ODD = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-3, 12),
-    st.sampled_from([10**30, -(2**63) - 1, 1.5, float("nan"), "\ud800", "\x00", "", " ", "a\nb\u2028", "x" * 200_000]),
+    st.sampled_from(
+        [
+            10**30,
+            -(2**63) - 1,
+            1.5,
+            float("nan"),
+            "\ud800",
+            "\x00",
+            "",
+            " ",
+            "a\nb\u2028",
+            "x" * 200_000,
+        ]
+    ),
     st.text(max_size=5),
     st.lists(st.integers(-2, 9), max_size=3),
     st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
@@ -88,11 +121,13 @@ ODD = st.one_of(
 
 
 def mutate(value, data):
-    """Replaces, drops, doubles or exchanges one thing somewhere inside."""
+    """Replace, drop, double or exchange one value at any depth."""
     if isinstance(value, dict | list) and value and data.draw(st.integers(0, 4)):
         keys = st.sampled_from(sorted(value) if isinstance(value, dict) else range(len(value)))
         key = data.draw(keys)
-        action = data.draw(st.sampled_from(["inside", "inside", "inside", "drop", "double", "exchange"]))
+        action = data.draw(
+            st.sampled_from(["inside", "inside", "inside", "drop", "double", "exchange"])
+        )
         changed = value.copy()
         if action == "inside":
             changed[key] = mutate(value[key], data)
@@ -107,7 +142,9 @@ def mutate(value, data):
     if isinstance(value, str) and data.draw(st.booleans()):
         cut = data.draw(st.integers(0, len(value)))
         return (
-            value[cut:] + data.draw(st.sampled_from(["", "\t", '"', "<e1>", "</e2>", "\r", ",", "\x85"])) + value[:cut]
+            value[cut:]
+            + data.draw(st.sampled_from(["", "\t", '"', "<e1>", "</e2>", "\r", ",", "\x85"]))
+            + value[:cut]
         )
     return data.draw(ODD)
 
@@ -121,17 +158,22 @@ def check(dataset):
             assert marked.tail == (row["tail_start"], row["tail_end"])
             assert row["head"] == row["sentence"][slice(*marked.head)]
             assert row["tail"] == row["sentence"][slice(*marked.tail)]
-            assert (marked.head_type is None, marked.tail_type is None) == (not row["head_type"], not row["tail_type"])
+            assert (marked.head_type is None, marked.tail_type is None) == (
+                not row["head_type"],
+                not row["tail_type"],
+            )
             assert row["relation"] != ""
 
 
 def compare(dataset, source, slow):
-    """The rows are those that slow code finds in the source."""
+    """Compare the rows with those that slow code reads from the source."""
     (rows,) = dataset.values()
     columns = ("sentence", "head", "head_type", "tail", "tail_type", "relation")
-    found = Counter(tuple(row[column] for column in columns) for row in rows)
-    expected, _ = slow(source, found)
-    assert found == Counter({tuple(value or None for value in row): count for row, count in expected.items()})
+    rows_read = Counter(tuple(row[column] for column in columns) for row in rows)
+    expected, _ = slow(source, rows_read)
+    assert rows_read == Counter(
+        {tuple(value or None for value in row): count for row, count in expected.items()}
+    )
 
 
 def read(case, folder, **options):
@@ -140,9 +182,11 @@ def read(case, folder, **options):
 
 
 @pytest.mark.parametrize("name", CASES)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
-def test_a_reader_gives_right_rows_or_one_line(name, tmp_path_factory, data):
+def test_a_reader_returns_correct_rows_or_one_line(name, tmp_path_factory, data):
     datasets.disable_progress_bars()
     case = CASES[name]
     content = case.content
@@ -161,8 +205,8 @@ def test_a_reader_gives_right_rows_or_one_line(name, tmp_path_factory, data):
         raw = raw[:position] + bytes([data.draw(st.integers(0, 255))]) + raw[position + 1 :]
     folder = tmp_path_factory.mktemp("fuzz")
     (folder / case.file).write_bytes(raw)
-    if case.beside:
-        (folder / case.beside[0]).write_text(case.beside[1])
+    if case.companion:
+        (folder / case.companion[0]).write_text(case.companion[1])
     for on_error in ("raise", "skip"):
         try:
             dataset = read(case, folder, on_error=on_error)
@@ -181,12 +225,12 @@ def test_every_reader_is_fuzzed():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_good_content_is_good(name, tmp_path):
+def test_the_good_content_is_read(name, tmp_path):
     case = CASES[name]
     content = case.write(case.content)
     (tmp_path / case.file).write_bytes(content.encode() if isinstance(content, str) else content)
-    if case.beside:
-        (tmp_path / case.beside[0]).write_text(case.beside[1])
+    if case.companion:
+        (tmp_path / case.companion[0]).write_text(case.companion[1])
     dataset = read(case, tmp_path)
     assert sum(dataset.num_rows.values()) > 0
     if case.slow:

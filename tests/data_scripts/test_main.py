@@ -1,4 +1,4 @@
-"""`python -m data_scripts`: the card's counts by hand, Parquet that plain `load_dataset` reads, errors of one line."""
+"""`python -m data_scripts`: counts by hand, Parquet for plain `load_dataset`, one-line errors."""
 
 import hashlib
 import json
@@ -11,8 +11,21 @@ import pytest
 from data_scripts.__main__ import main
 
 ROWS = [
-    {"sentence": "Oz runs Salt", "head": "Oz", "tail": "Salt", "head_type": "PER", "relation": "a|b", "tags": ["x"]},
-    {"sentence": "Oz left Salt", "head": "Oz", "tail": "Salt", "head_type": "PER", "relation": "$leaves"},
+    {
+        "sentence": "Oz runs Salt",
+        "head": "Oz",
+        "tail": "Salt",
+        "head_type": "PER",
+        "relation": "a|b",
+        "tags": ["x"],
+    },
+    {
+        "sentence": "Oz left Salt",
+        "head": "Oz",
+        "tail": "Salt",
+        "head_type": "PER",
+        "relation": "$leaves",
+    },
     {"sentence": "Bo left Salt", "head": "Bo", "tail": "Salt", "relation": "$leaves"},
     {"sentence": "Bo saw Salt and Salt", "head": "Bo", "tail": "Salt"},
     {"sentence": "Bo left", "head": "Bo", "tail": "Salt"},
@@ -29,6 +42,8 @@ def path(tmp_path):
 def test_describe_counts(path, capsys):
     main(["describe", "jsonlines", "--data_files", f"train={path}", "--on_error", "skip"])
     text = capsys.readouterr().out
+    sha = hashlib.sha256(path.read_bytes()).hexdigest()
+    note = "an entity occurs more than once in the sentence: nearest pair taken"
     for line in (
         "4 pairs of entities in their sentences, 2 relations, 1 rows without a label",
         f"$leaves {'#' * 40} 2",
@@ -36,25 +51,34 @@ def test_describe_counts(path, capsys):
         "| relation | train |",
         "| $leaves | 2 |",
         "| a\\|b | 1 |",
-        "| (unlabelled) | 1 |",
+        "| (unlabeled) | 1 |",
         "| **all** | 4 |",
         "| (none) – (none) | 2 |",
         "| PER – (none) | 2 |",
-        "| train | bad row, skipped | tail: does not stand in the sentence | 1 |",
-        "| train | kept | an entity stands in the sentence more than once: nearest pair taken | 1 |",
-        f"| rows.jsonl | {path.stat().st_size} | `{hashlib.sha256(path.read_bytes()).hexdigest()}` |",
+        "| train | bad row, skipped | tail: does not occur in the sentence | 1 |",
+        f"| train | kept | {note} | 1 |",
+        f"| rows.jsonl | {path.stat().st_size} | `{sha}` |",
     ):
         assert line in text.splitlines() or line in text.split(". `text`")[0]
 
 
 def prepare_and_push(path, target, environment):
     files = [f"{split}={path}" for split in ("train", "test")]
-    options = ["--data_files", *files, "--on_error", "skip", "--output_dir", target, "--push_to_hub", "oz/salt"]
+    options = [
+        "--data_files",
+        *files,
+        "--on_error",
+        "skip",
+        "--output_dir",
+        target,
+        "--push_to_hub",
+        "oz/salt",
+    ]
     command = [sys.executable, "-m", "data_scripts", "prepare", "table", *options]
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
-def test_prepared_and_pushed_it_is_read_by_plain_load_dataset(path, tmp_path, loopback_hub):
+def test_plain_load_dataset_reads_what_was_prepared_and_pushed(path, tmp_path, loopback_hub):
     pytest.importorskip("matplotlib")
     target, environment = tmp_path / "out", loopback_hub.environment(tmp_path / "home")
     done = prepare_and_push(path, target, environment)
@@ -65,7 +89,7 @@ def test_prepared_and_pushed_it_is_read_by_plain_load_dataset(path, tmp_path, lo
     assert dataset["train"][0]["text"] == "<e1:PER> Oz </e1:PER> runs <e2> Salt </e2>"
     assert dataset["train"][0]["tags"] == ["x"]
     assert (target / "relations.png").read_bytes().startswith(b"\x89PNG")
-    assert "![Rows a relation](relations.png)" in (target / "README.md").read_text()
+    assert "![Rows per relation](relations.png)" in (target / "README.md").read_text()
     assert not (tmp_path / "out.incomplete").exists()
 
     pushed = loopback_hub.files("dataset", "oz/salt")
@@ -73,12 +97,14 @@ def test_prepared_and_pushed_it_is_read_by_plain_load_dataset(path, tmp_path, lo
     for name in ("README.md", "relations.png", "data/train.parquet", "data/test.parquet"):
         assert pushed[name] == (target / name).read_bytes()
     code = "import datasets; print(*datasets.load_dataset('oz/salt', split='test')['relation'])"
-    loaded = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
     assert loaded.stdout == "a|b $leaves $leaves None\n", loaded.stderr
 
 
 @pytest.mark.parametrize("mishap", ["no permission", "a connection that breaks"])
-def test_a_push_that_fails_is_one_line(path, tmp_path, loopback_hub, mishap):
+def test_a_failed_push_is_one_line(path, tmp_path, loopback_hub, mishap):
     environment = loopback_hub.environment(tmp_path / "home")
     if mishap == "no permission":
         environment["HF_TOKEN"] = "hf_wrong"
@@ -91,7 +117,7 @@ def test_a_push_that_fails_is_one_line(path, tmp_path, loopback_hub, mishap):
     assert datasets.load_dataset(str(tmp_path / "out")).num_rows == {"train": 4, "test": 4}
 
 
-def test_nothing_half_written_stays(path, tmp_path, monkeypatch):
+def test_a_failure_leaves_no_partial_folder(path, tmp_path, monkeypatch):
     def full_disk(*arguments):
         raise OSError("no space left on device")
 
@@ -100,7 +126,7 @@ def test_nothing_half_written_stays(path, tmp_path, monkeypatch):
     with pytest.raises(SystemExit) as caught:
         main([*arguments, "--output_dir", str(tmp_path / "out")])
     assert caught.value.code == 2
-    assert [found.name for found in tmp_path.iterdir()] == ["rows.jsonl"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["rows.jsonl"]
 
 
 def test_without_a_command_the_corpora_are_listed(capsys):
@@ -114,14 +140,25 @@ def test_without_a_command_the_corpora_are_listed(capsys):
     [
         (["describe", "tacrid"], "no corpus is called 'tacrid'"),
         (["describe", "fewrel", "--data_dir", "/nowhere"], "/nowhere is not a folder"),
-        (["describe", "fewrel", "--data_dir", ".", "--tacrev", "x"], "fewrel has no option 'tacrev'"),
-        (["describe", "csv", "--data_files", "rows.csv"], "--data_files takes NAME=VALUE, not 'rows.csv'"),
-        (["describe", "table", "--data_files", "train=PATH"], "row 5, field tail: does not stand in the sentence"),
-        (["prepare", "table", "--output_dir", "FOLDER"], "is there already"),
+        (
+            ["describe", "fewrel", "--data_dir", ".", "--tacrev", "x"],
+            "fewrel has no option 'tacrev'",
+        ),
+        (
+            ["describe", "csv", "--data_files", "rows.csv"],
+            "--data_files takes NAME=VALUE, not 'rows.csv'",
+        ),
+        (
+            ["describe", "table", "--data_files", "train=PATH"],
+            "row 5, field tail: does not occur in the sentence",
+        ),
+        (["prepare", "table", "--output_dir", "FOLDER"], "exists already"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(path, arguments, said, capfd):
-    values = [value.replace("PATH", str(path)).replace("FOLDER", str(path.parent)) for value in arguments]
+    values = [
+        value.replace("PATH", str(path)).replace("FOLDER", str(path.parent)) for value in arguments
+    ]
     with pytest.raises(SystemExit) as caught:
         main(values)
     assert caught.value.code == 2
@@ -129,8 +166,8 @@ def test_a_mistake_is_one_line_and_status_2(path, arguments, said, capfd):
     assert last.startswith("error: ") and said in last
 
 
-def test_columns_from_the_line(tmp_path, capsys):
-    path = tmp_path / "own.csv"
+def test_columns_from_the_command_line(tmp_path, capsys):
+    path = tmp_path / "user.csv"
     path.write_text("body,a,b\nOz runs Salt,Oz,Salt\n")
     columns = ["--columns", "sentence=body", "head=a", "tail=b"]
     main(["describe", "csv", "--data_files", f"train={path}", *columns])

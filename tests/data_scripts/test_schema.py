@@ -14,13 +14,13 @@ WORDS = st.lists(st.sampled_from(["a", "b", "ab", "a b", "Zoë", "."]), min_size
 
 
 @given(WORDS, st.sampled_from(["a", "b", "a b", "Zoë"]), st.sampled_from(["a", "b", "b a", "."]))
-def test_mentions_are_the_nearest_that_do_not_overlap(words, head, tail):
+def test_the_nearest_mentions_that_do_not_overlap(words, head, tail):
     sentence = " ".join(words)
     padded = f" {sentence} "
 
     def spans(name):
-        found = [start for start in range(len(sentence)) if padded.startswith(f" {name} ", start)]
-        return [(start, start + len(name)) for start in found]
+        starts = [start for start in range(len(sentence)) if padded.startswith(f" {name} ", start)]
+        return [(start, start + len(name)) for start in starts]
 
     pairs = [
         (max(one[0], other[0]) - min(one[1], other[1]), min(one[0], other[0]), one, other)
@@ -37,7 +37,7 @@ def test_mentions_are_the_nearest_that_do_not_overlap(words, head, tail):
     assert choice == (len(spans(head)) + len(spans(tail)) > 2)
 
 
-def test_many_occurrences_take_no_quadratic_time():
+def test_many_occurrences_take_less_than_quadratic_time():
     first, second, _ = find_mentions("a b " * 50_000, "a", "b")
     assert (first[:2], second[:2]) == ((0, 1), (2, 3))
 
@@ -49,7 +49,7 @@ def test_token_spans_mark_the_joined_tokens(words, data):
     tokens = Tokens(words)
     marked = " ".join(words[start:end])
     if not marked.strip():
-        with pytest.raises(DataError, match="marks blanks only"):
+        with pytest.raises(DataError, match="marks only whitespace"):
             tokens.mention(start, end, None, "head")
         return
     mention = tokens.mention(start, end, None, "head")
@@ -57,17 +57,29 @@ def test_token_spans_mark_the_joined_tokens(words, data):
     assert len(tokens.sentence[: mention.start]) == sum(len(word) + 1 for word in words[:start])
 
 
-@given(st.lists(st.text(st.sampled_from("ab\x85\u2028"), max_size=5)), st.booleans(), st.integers(1, 20))
-def test_ranges_give_each_line_once(tmp_path_factory, lines, ends, size):
+@given(
+    st.lists(st.text(st.sampled_from("ab\x85\u2028"), max_size=5)),
+    st.booleans(),
+    st.integers(1, 20),
+)
+def test_ranges_yield_each_line_once(tmp_path_factory, lines, ends, size):
     path = tmp_path_factory.mktemp("lines") / "file"
     path.write_bytes("\n".join(lines).encode() + b"\n" * ends)
     whole = list(read_lines(path))
-    assert [line.decode() for _, line in whole] == (lines if lines[-1:] != [""] or ends else lines[:-1]) or not lines
-    parts = [line for _, start, end in split_ranges(path, size) for line in read_lines(path, start, end)]
+    assert [line.decode() for _, line in whole] == (
+        lines if lines[-1:] != [""] or ends else lines[:-1]
+    ) or not lines
+    parts = [
+        line for _, start, end in split_ranges(path, size) for line in read_lines(path, start, end)
+    ]
     assert parts == whole
     assert [line_number(path, position) for position, _ in whole] == list(range(1, len(whole) + 1))
 
 
-def test_an_error_survives_the_way_from_a_worker():
+def test_an_error_can_be_pickled():
     error = DataError("head", "is empty", "name it", got="", file="a.json", row=3)
-    assert str(pickle.loads(pickle.dumps(error))) == str(error) == "a.json, row 3, field head: is empty (''); name it"
+    assert (
+        str(pickle.loads(pickle.dumps(error)))
+        == str(error)
+        == "a.json, row 3, field head: is empty (''); name it"
+    )

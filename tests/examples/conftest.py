@@ -1,3 +1,3 @@
-from ..data_scripts.conftest import own_cache
+from ..data_scripts.conftest import fresh_cache
 
-__all__ = ["own_cache"]
+__all__ = ["fresh_cache"]

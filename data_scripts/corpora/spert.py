@@ -1,18 +1,18 @@
-"""The JSON of SpERT (Eberts and Ulges 2020), in which FIRE (Hamad et al. 2024) and CoNLL04 are published."""
+"""The JSON of SpERT (Eberts and Ulges 2020), the format of FIRE (Hamad et al. 2024) and CoNLL04."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .builder import RelationBuilder, RelationConfig
-from .files import read_json
-from .schema import DataError, Instance, Mention, Tokens, get, labels_by_pair
+from ..builder import RelationBuilder, RelationConfig
+from ..files import read_json
+from ..schema import DataError, Instance, Mention, Tokens, get, labels_by_pair
 
 
 @dataclass
 class SpERTConfig(RelationConfig):
-    """Gives one row for each label of a pair, unless told otherwise."""
+    """Returns one row per label of a pair, unless `labels` says otherwise."""
 
     # CoNLL04 has conll04_train_dev.json beside its two halves.
     FILES: ClassVar = {
@@ -24,12 +24,15 @@ class SpERTConfig(RelationConfig):
 
 
 class SpERT(RelationBuilder):
-    """Sentences with `tokens`, `entities` (token offsets, end exclusive) and `relations` between their indices."""
+    """Sentences with `tokens`, `entities` and `relations` between indices of entities.
+
+    Entities have token offsets with exclusive ends.
+    """
 
     BUILDER_CONFIG_CLASS = SpERTConfig
     LICENSE = "FIRE: CC BY 4.0. CoNLL04: ask its publisher."
 
-    def _rows(self, source: Path) -> Iterator[tuple[int, Any]]:
+    def _iter_source(self, source: Path) -> Iterator[tuple[int, Any]]:
         for number, row in enumerate(read_json(source, list), 1):
             try:
                 pairs = labels_by_pair(get(row, "relations", list), "head", "tail", "type")
@@ -39,15 +42,20 @@ class SpERT(RelationBuilder):
             for (head, tail), relations in pairs.items():
                 yield number, (f"{number}-{head}-{tail}", row, head, tail, relations)
 
-    def _instance(self, row: tuple[str, dict, int, int, list[str]]) -> Instance:
-        row_id, row, head, tail, relations = row
+    def _to_instance(self, row: tuple[str, dict, int, int, list[str]]) -> Instance:
+        row_id, row, head_index, tail_index, relations = row
         tokens = Tokens(get(row, "tokens", list))
-        return Instance(row_id, tokens.sentence, _mention(tokens, row, head), _mention(tokens, row, tail), relations)
+        head = _mention(tokens, row, head_index)
+        tail = _mention(tokens, row, tail_index)
+        return Instance(row_id, tokens.sentence, head, tail, relations)
 
 
 def _mention(tokens: Tokens, row: dict, index: int) -> Mention:
     entities = get(row, "entities", list)
     if not 0 <= index < len(entities):
-        raise DataError("relations", "names an entity that is not there", "count entities from 0", got=index)
+        problem = "names an entity that does not exist"
+        raise DataError("relations", problem, "count entities from 0", got=index)
     entity = entities[index]
-    return tokens.mention(get(entity, "start", int), get(entity, "end", int), get(entity, "type", str), "entities")
+    start = get(entity, "start", int)
+    end = get(entity, "end", int)
+    return tokens.mention(start, end, get(entity, "type", str), "entities")

@@ -1,14 +1,10 @@
-"""SemEval-2010 Task 8 and KBP37: CRLF blocks, directions, quotes, Latin-1 bytes, markers with and without blanks."""
+"""SemEval-2010 Task 8 and KBP37: CRLF blocks, directions, quotes, Latin-1, spaced markers."""
 
 import pytest
 
 from data_scripts import DataError, load_relation_dataset
 
-BLOCKS = (
-    '1\t"The <e1>flood</e1> came from a "broken" <e2>dam</e2>."\r\nCause-Effect(e2,e1)\r\nComment: plain\r\n\r\n'
-    '2\t"A <e1>jar</e1> of <e2>jam</e2> from Caf\xe9 Oz."\r\nContent-Container(e2,e1)\r\nComment:\r\n\r\n'
-    '3\t"The <e1>lid</e1> is on the <e2>table</e2>."\r\nOther\r\nComment: none\r\n'
-)
+from ..source_examples import SEMEVAL_BLOCKS
 
 
 def load(tmp_path, text, name="TRAIN_FILE.TXT", corpus="semeval2010", **options):
@@ -17,16 +13,23 @@ def load(tmp_path, text, name="TRAIN_FILE.TXT", corpus="semeval2010", **options)
 
 
 def test_rows_by_hand(tmp_path):
-    first, second, third = load(tmp_path, BLOCKS)["train"]
+    first, second, third = load(tmp_path, SEMEVAL_BLOCKS)["train"]
     assert first["text"] == 'The <e2> flood </e2> came from a "broken" <e1> dam </e1>.'
-    assert (first["id"], first["relation"], first["head"], first["tail"]) == ("1", "Cause-Effect", "dam", "flood")
+    assert (first["id"], first["relation"], first["head"], first["tail"]) == (
+        "1",
+        "Cause-Effect",
+        "dam",
+        "flood",
+    )
     assert second["sentence"] == "A jar of jam from Café Oz."
     assert (third["relation"], third["head"]) == ("Other", "lid")
-    assert load(tmp_path, BLOCKS, no_relation="drop")["train"]["id"] == ["1", "2"]
+    assert load(tmp_path, SEMEVAL_BLOCKS, no_relation="drop")["train"]["id"] == ["1", "2"]
 
 
-def test_kbp37_has_blanks_inside_and_no_comment(tmp_path):
-    text = '0\t" <e1> Mira Oz </e1> of <e2> Salt Works </e2> spoke . "\nper:employee_of(e1,e2)\n\n\n'
+def test_kbp37_has_spaces_inside_markers_and_no_comment(tmp_path):
+    text = (
+        '0\t" <e1> Mira Oz </e1> of <e2> Salt Works </e2> spoke . "\nper:employee_of(e1,e2)\n\n\n'
+    )
     text += '1\t" <e1> Lund </e1> and <e2> Oslo </e2> "\nno_relation\n\n'
     first, second = load(tmp_path, text, "dev.txt", "kbp37")["validation"]
     assert (first["sentence"], first["head"]) == ("Mira Oz of Salt Works spoke .", "Mira Oz")
@@ -37,12 +40,18 @@ def test_kbp37_has_blanks_inside_and_no_comment(tmp_path):
 @pytest.mark.parametrize(
     ("block", "said"),
     [
-        ("8 no tab\r\nOther", "row 4, field id: is not a number with a tab behind it"),
+        ("8 no tab\r\nOther", "row 4, field id: is not a number followed by a tab"),
         ('8\t"<e1>a</e1> <e2>b</e2>"', "row 4, field relation: is missing"),
         ('8\t"<e1>a</e1> <e2>b</e2>"\r\nCause-Effect', "row 4, field relation: has no direction"),
         ('8\t"<e1>a</e1> b"\r\nOther', "row 4, field sentence: does not hold both marked mentions"),
-        ('8\t"<e1>a <e2>b</e2>"\r\nOther', "row 4, field sentence: does not hold both marked mentions"),
-        ('8\t"<e1></e1> <e2>b</e2>"\r\nOther', "row 4, field sentence: does not hold both marked mentions"),
+        (
+            '8\t"<e1>a <e2>b</e2>"\r\nOther',
+            "row 4, field sentence: does not hold both marked mentions",
+        ),
+        (
+            '8\t"<e1></e1> <e2>b</e2>"\r\nOther',
+            "row 4, field sentence: does not hold both marked mentions",
+        ),
     ],
 )
 def test_bad_blocks(tmp_path, block, said):

@@ -6,13 +6,7 @@ import pytest
 
 from data_scripts import DataError, load_relation_dataset, relation_builder
 
-TOKENS = {
-    "token": ["Oz", "runs", "Salt", "Works"],
-    "h": {"name": "salt works", "id": "Q1", "pos": [2, 4]},
-    "t": {"name": "oz", "id": "Q2", "pos": [0, 1]},
-    "relation": "director",
-}
-TEXT = {"text": "Oz runs Salt Works.", "h": {"name": "Oz", "pos": [0, 2]}, "t": {"name": "Salt", "pos": [8, 18]}}
+from ..source_examples import OPENNRE_TEXT, OPENNRE_TOKENS
 
 
 def load(tmp_path, *lines, **options):
@@ -22,24 +16,41 @@ def load(tmp_path, *lines, **options):
 
 
 def test_rows_by_hand(tmp_path):
-    literal = str({**TOKENS, "relation": None})  # single quotes and None: not JSON
-    rows = load(tmp_path, json.dumps(TOKENS), literal, "", json.dumps({**TEXT, "relation": "NA"}))
+    literal = str({**OPENNRE_TOKENS, "relation": None})  # single quotes and None: not JSON
+    rows = load(
+        tmp_path,
+        json.dumps(OPENNRE_TOKENS),
+        literal,
+        "",
+        json.dumps({**OPENNRE_TEXT, "relation": "NA"}),
+    )
     tokens = "<e2> Oz </e2> runs <e1> Salt Works </e1>"
     assert rows["text"] == [tokens, tokens, "<e1> Oz </e1> runs <e2> Salt Works </e2>."]
     assert rows["relation"] == ["director", None, "NA"]
     builder = relation_builder("opennre", data_dir=str(tmp_path))
     builder.read()
-    # "Salt" is not "Salt Works", while case and blanks make no difference.
-    assert builder.tallies()["validation"]["remarks"] == {"an entity's name is not what its offsets mark": 1}
+    # "Salt" is not "Salt Works", while case and spaces make no difference.
+    assert builder.tallies()["validation"]["notes"] == {
+        "an entity's name is not what its offsets mark": 1
+    }
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (json.dumps({**TEXT, "t": {"name": "x", "pos": [8, 20]}}), "field t: has a pos that is reversed or outside"),
-        (json.dumps({**TOKENS, "t": {"name": "x", "pos": [1, 1]}}), "field t: has offsets that are reversed or"),
-        (json.dumps({**TOKENS, "t": {"name": "x", "pos": [1, "2"]}}), "field t: has a pos that is not [start, end]"),
-        (json.dumps({**TOKENS, "h": [0, 1]}), "field h: is not an object"),
+        (
+            json.dumps({**OPENNRE_TEXT, "t": {"name": "x", "pos": [8, 20]}}),
+            "field t: has offsets that are reversed or outside",
+        ),
+        (
+            json.dumps({**OPENNRE_TOKENS, "t": {"name": "x", "pos": [1, 1]}}),
+            "field t: has offsets that are reversed or",
+        ),
+        (
+            json.dumps({**OPENNRE_TOKENS, "t": {"name": "x", "pos": [1, "2"]}}),
+            "field t: has a pos that is not [start, end]",
+        ),
+        (json.dumps({**OPENNRE_TOKENS, "h": [0, 1]}), "field h: is not an object"),
         ("{'token': open('ran', 'w')}", "is not JSON"),
         ("(" * 500, "is not JSON"),
         ("[1]", "is not an object"),
@@ -48,6 +59,6 @@ def test_rows_by_hand(tmp_path):
 def test_bad_rows(tmp_path, monkeypatch, line, said):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as caught:
-        load(tmp_path, json.dumps(TOKENS), line)
+        load(tmp_path, json.dumps(OPENNRE_TOKENS), line)
     assert "wiki80_val.txt, row 2" in str(caught.value) and said in str(caught.value)
     assert not (tmp_path / "ran").exists()

@@ -1,4 +1,4 @@
-"""The SpERT format: exclusive ends, indices into entities, CoNLL04's joined file beside its halves."""
+"""SpERT: exclusive ends, indices into entities, CoNLL04's joined file beside its halves."""
 
 import json
 
@@ -6,21 +6,7 @@ import pytest
 
 from data_scripts import DataError, load_relation_dataset
 
-
-def sentence():
-    return {
-        "tokens": ["Oz", "sold", "Salt", "Works", "in", "May"],
-        "entities": [
-            {"type": "Person", "start": 0, "end": 1},
-            {"type": "Company", "start": 2, "end": 4},
-            {"type": "Date", "start": 5, "end": 6},
-        ],
-        "relations": [
-            {"type": "Sells", "head": 0, "tail": 1},
-            {"type": "SoldIn", "head": 1, "tail": 2},
-            {"type": "Owned", "head": 0, "tail": 1},
-        ],
-    }
+from ..source_examples import spert_sentence
 
 
 def load(tmp_path, *rows, **options):
@@ -30,7 +16,9 @@ def load(tmp_path, *rows, **options):
 
 
 def test_rows_by_hand(tmp_path):
-    dataset = load(tmp_path, sentence(), {"tokens": ["No", "pair"], "entities": [], "relations": []})
+    dataset = load(
+        tmp_path, spert_sentence(), {"tokens": ["No", "pair"], "entities": [], "relations": []}
+    )
     assert list(dataset) == ["validation"]
     assert dataset["validation"]["text"] == [
         "<e1:Person> Oz </e1:Person> sold <e2:Company> Salt Works </e2:Company> in May",
@@ -38,22 +26,31 @@ def test_rows_by_hand(tmp_path):
         "Oz sold <e1:Company> Salt Works </e1:Company> in <e2:Date> May </e2:Date>",
     ]
     assert dataset["validation"]["relation"] == ["Sells", "Owned", "SoldIn"]
-    assert load(tmp_path, sentence(), labels="first")["validation"]["relation"] == ["Sells", "SoldIn"]
+    assert load(tmp_path, spert_sentence(), labels="first")["validation"]["relation"] == [
+        "Sells",
+        "SoldIn",
+    ]
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda s: s["relations"][1].update(tail=-1), "field relations: names an entity that is not there"),
-        (lambda s: s["entities"][2].update(end=7), "field entities: has offsets that are reversed or outside"),
+        (
+            lambda s: s["relations"][1].update(tail=-1),
+            "field relations: names an entity that does not exist",
+        ),
+        (
+            lambda s: s["entities"][2].update(end=7),
+            "field entities: has offsets that are reversed or outside",
+        ),
         (lambda s: s["entities"][2].update(type=["Date"]), "field type: is not a string"),
         (lambda s: s.pop("relations"), "field relations: is missing"),
         (lambda s: s.update(entities={}), "field entities: is not a list"),
     ],
 )
 def test_bad_rows(tmp_path, change, said):
-    broken = sentence()
+    broken = spert_sentence()
     change(broken)
     with pytest.raises(DataError) as caught:
-        load(tmp_path, sentence(), broken)
+        load(tmp_path, spert_sentence(), broken)
     assert "fire_dev.json, row 2" in str(caught.value) and said in str(caught.value)

@@ -1,4 +1,4 @@
-"""FewRel: several mentions, token indices, blanks as tokens, one split a file."""
+"""FewRel: several mentions, token indices, spaces as tokens, one split per file."""
 
 import json
 
@@ -21,7 +21,9 @@ def folder(tmp_path):
         "P17": [row(["Lund", "lies", "in", "Sweden"], [[0]], [[3]])],
     }
     (tmp_path / "val_wiki.json").write_text(json.dumps(wiki))
-    (tmp_path / "val-pubmed.json").write_text(json.dumps({"is_a": [row(["gold", "is", "metal"], [[0]], [[2]])]}))
+    (tmp_path / "val-pubmed.json").write_text(
+        json.dumps({"is_a": [row(["gold", "is", "metal"], [[0]], [[2]])]})
+    )
     (tmp_path / "pid2name.json").write_text(json.dumps({"P50": ["author", "who wrote it"]}))
     return tmp_path
 
@@ -30,7 +32,7 @@ def test_rows_by_hand(folder):
     dataset = load_relation_dataset("fewrel", data_dir=str(folder))
     assert dataset.num_rows == {"val_pubmed": 1, "val_wiki": 3}
     first, second, third = dataset["val_wiki"]
-    # The first mention of three tokens, one of them a blank, which joining by blanks makes three blanks.
+    # The first mention has three tokens, one of them a space; joined, they hold three spaces.
     assert first == {
         "id": "val_wiki-P50-1",
         "text": "<e1> Mira   Oz </e1> wrote <e2> Salt </e2> , said Oz",
@@ -52,14 +54,17 @@ def test_rows_by_hand(folder):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"h": ["x", "Q1", [[0, 2]]]}, "lists tokens that do not follow each other"),
+        ({"h": ["x", "Q1", [[0, 2]]]}, "lists tokens that are not consecutive"),
         ({"h": ["x", "Q1", [[9]]]}, "reversed or outside the sentence"),
-        ({"h": ["x", "Q1", [[True]]]}, "lists tokens that do not follow"),
+        ({"h": ["x", "Q1", [[True]]]}, "lists tokens that are not"),
         ({"h": ["x", "Q1", []]}, "is not [name, id, [[token indices]]]"),
         ({"t": "Sweden"}, "is not a list"),
         ({"tokens": ["Lund", 7, "in", "Sweden"]}, "holds something that is not a string"),
         ({"tokens": None}, "is missing"),
-        ({"h": ["x", "Q1", [[1]]], "tokens": ["Lund", " ", "in", "Sweden"]}, "marks blanks only"),
+        (
+            {"h": ["x", "Q1", [[1]]], "tokens": ["Lund", " ", "in", "Sweden"]},
+            "marks only whitespace",
+        ),
     ],
 )
 def test_a_bad_row_names_file_row_field_and_fix(folder, change, message):

@@ -6,29 +6,19 @@ import pytest
 
 from data_scripts import DataError, load_relation_dataset
 
-
-def row(inverted, **changes):
-    return {
-        "id": f"E{inverted}",
-        "relation": "acquired_by",
-        "invert_relation": inverted,
-        "e1_start": 0,
-        "e1_end": 1,
-        "e2_start": 3,
-        "e2_end": 3,
-        "e1_name": "Salt Works Ltd",  # the register's name, not what stands in the text
-        "e2_name": "Oz",
-        "context": ["Salt", "Works", "bought", "Oz"],
-        **changes,
-    }
+from ..source_examples import core_row
 
 
 def test_rows_by_hand(tmp_path):
-    (tmp_path / "train.json").write_text(json.dumps([row(0), row(1)]))
+    (tmp_path / "train.json").write_text(json.dumps([core_row(0), core_row(1)]))
     straight, inverted = load_relation_dataset("core", data_dir=str(tmp_path))["train"]
     assert straight["text"] == "<e1> Salt Works </e1> bought <e2> Oz </e2>"
     assert inverted["text"] == "<e2> Salt Works </e2> bought <e1> Oz </e1>"
-    assert (inverted["head"], inverted["tail"], inverted["relation"]) == ("Oz", "Salt Works", "acquired_by")
+    assert (inverted["head"], inverted["tail"], inverted["relation"]) == (
+        "Oz",
+        "Salt Works",
+        "acquired_by",
+    )
 
 
 @pytest.mark.parametrize(
@@ -41,7 +31,7 @@ def test_rows_by_hand(tmp_path):
     ],
 )
 def test_bad_rows(tmp_path, changes, said):
-    (tmp_path / "test.json").write_text(json.dumps([row(0, **changes)]))
+    (tmp_path / "test.json").write_text(json.dumps([core_row(0, **changes)]))
     with pytest.raises(DataError) as caught:
         load_relation_dataset("core", data_dir=str(tmp_path))
     assert said in str(caught.value)

@@ -6,30 +6,18 @@ import pytest
 
 from data_scripts import DataError, load_relation_dataset
 
-
-def row(row_id, relation, **changes):
-    return {
-        "id": row_id,
-        "docid": "D1",
-        "relation": relation,
-        "token": ["Mira", "Oz", "now", "heads", "Salt", "Works", "-LRB-", "Lund", "-RRB-"],
-        "subj_start": 4,
-        "subj_end": 5,
-        "obj_start": 0,
-        "obj_end": 1,
-        "subj_type": "ORGANIZATION",
-        "obj_type": "PERSON",
-        "stanford_head": ["2", "4", "4", "0", "6", "4", "8", "6", "8"],  # 1-based strings, which nothing here needs
-        **changes,
-    }
+from ..source_examples import tacred_row
 
 
 @pytest.fixture
 def folder(tmp_path):
     splits = {
-        "train": [row("t1", "org:top_members/employees"), row("t2", "no_relation")],
-        "dev": [row("d1", "no_relation"), row("d2", "org:founded_by")],
-        "test": [row("e1", "org:founded_by", obj_start=7, obj_end=7, obj_type="CITY"), row("e2", "no_relation")],
+        "train": [tacred_row("t1", "org:top_members/employees"), tacred_row("t2", "no_relation")],
+        "dev": [tacred_row("d1", "no_relation"), tacred_row("d2", "org:founded_by")],
+        "test": [
+            tacred_row("e1", "org:founded_by", obj_start=7, obj_end=7, obj_type="CITY"),
+            tacred_row("e2", "no_relation"),
+        ],
     }
     for name, rows in splits.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(rows))
@@ -37,7 +25,10 @@ def folder(tmp_path):
 
 
 def relations(dataset):
-    return {split: dict(zip(rows["id"], rows["relation"], strict=True)) for split, rows in dataset.items()}
+    return {
+        split: dict(zip(rows["id"], rows["relation"], strict=True))
+        for split, rows in dataset.items()
+    }
 
 
 def test_rows_by_hand(folder):
@@ -48,11 +39,17 @@ def test_rows_by_hand(folder):
         "test": {"e1": "org:founded_by"},
     }
     assert dataset["train"]["text"] == [
-        "<e2:PERSON> Mira Oz </e2:PERSON> now heads <e1:ORGANIZATION> Salt Works </e1:ORGANIZATION> -LRB- Lund -RRB-"
+        "<e2:PERSON> Mira Oz </e2:PERSON> now heads "
+        "<e1:ORGANIZATION> Salt Works </e1:ORGANIZATION> -LRB- Lund -RRB-"
     ]
     (row,) = dataset["test"]
     assert (row["head"], row["head_start"], row["head_end"]) == ("Salt Works", 18, 28)
-    assert (row["tail"], row["tail_type"], row["tail_start"], row["tail_end"]) == ("Lund", "CITY", 35, 39)
+    assert (row["tail"], row["tail_type"], row["tail_start"], row["tail_end"]) == (
+        "Lund",
+        "CITY",
+        35,
+        39,
+    )
 
 
 def test_no_relation_can_be_kept(folder):
@@ -63,9 +60,9 @@ def test_no_relation_can_be_kept(folder):
     }
 
 
-def test_an_incomplete_copy_is_told_of(folder, caplog):
+def test_an_incomplete_copy_is_reported(folder, caplog):
     load_relation_dataset("tacred", data_dir=str(folder))
-    assert "tacred: 3 rows where the published corpus gives 21,773" in caplog.text
+    assert "tacred: 3 rows where the published corpus has 21,773" in caplog.text
 
 
 def test_tacrev_relabels_dev_and_test(folder, tmp_path, caplog):
@@ -73,14 +70,16 @@ def test_tacrev_relabels_dev_and_test(folder, tmp_path, caplog):
     patches.mkdir()
     (patches / "dev_patch.json").write_text(json.dumps([{"id": "d1", "relation": "org:members"}]))
     (patches / "test_patch.json").write_text(json.dumps([{"id": "e1", "relation": "no_relation"}]))
-    dataset = load_relation_dataset("tacred", data_dir=str(folder), tacrev=str(patches), no_relation="keep")
+    dataset = load_relation_dataset(
+        "tacred", data_dir=str(folder), tacrev=str(patches), no_relation="keep"
+    )
     assert relations(dataset) == {
         "train": {"t1": "org:top_members/employees", "t2": "no_relation"},
         "validation": {"d1": "org:members", "d2": "org:founded_by"},
         "test": {"e1": "no_relation", "e2": "no_relation"},
     }
     assert "published corpus" not in caplog.text
-    # An edited patch is read afresh, as an edited split is.
+    # An edited patch is read again, as an edited split is.
     (patches / "dev_patch.json").write_text(json.dumps([{"id": "d1", "relation": "org:parents"}]))
     dataset = load_relation_dataset("tacred", data_dir=str(folder), tacrev=str(patches))
     assert relations(dataset)["validation"] == {"d1": "org:parents", "d2": "org:founded_by"}
@@ -105,7 +104,7 @@ def test_retacred_relabels_and_drops_what_it_does_not_name(folder, tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({"zz": "per:age"}, "has none of the ids of the rows"),
+        ({"zz": "per:age"}, "has none of the rows' ids"),
         ({"d1": 3}, "field relation: is not a string"),
         ([{"id": "d1"}], "field relation: is missing"),
         ("text", "is not a JSON object"),
@@ -121,9 +120,11 @@ def test_a_patch_that_does_not_fit(folder, tmp_path, content, said):
     assert said in str(caught.value)
 
 
-def test_no_split_stays_unpatched_unseen(folder, tmp_path):
+def test_a_split_without_its_patch_is_refused(folder, tmp_path):
     (tmp_path / "patch").mkdir()
-    (tmp_path / "patch" / "dev_patch.json").write_text(json.dumps([{"id": "d1", "relation": "org:members"}]))
+    (tmp_path / "patch" / "dev_patch.json").write_text(
+        json.dumps([{"id": "d1", "relation": "org:members"}])
+    )
     files = {"evaluation": str(folder / "dev.json")}
     with pytest.raises(FileNotFoundError, match="no tacrev patch of the split evaluation"):
         load_relation_dataset("tacred", data_files=files, tacrev=str(tmp_path / "patch"))
@@ -146,7 +147,11 @@ def test_one_patch_at_a_time(folder):
     ],
 )
 def test_bad_rows(folder, changes, said):
-    (folder / "train.json").write_text(json.dumps([row("t1", "per:age"), row("t2", "per:age", **changes)]))
+    (folder / "train.json").write_text(
+        json.dumps([tacred_row("t1", "per:age"), tacred_row("t2", "per:age", **changes)])
+    )
     with pytest.raises(DataError) as caught:
         load_relation_dataset("tacred", data_dir=str(folder))
-    assert str(caught.value).startswith(f"{folder / 'train.json'}, row 2, ") and said in str(caught.value)
+    assert str(caught.value).startswith(f"{folder / 'train.json'}, row 2, ") and said in str(
+        caught.value
+    )

@@ -1,0 +1,1 @@
+"""Readers of relation corpora, one module per corpus or file format."""

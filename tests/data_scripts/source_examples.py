@@ -1,0 +1,150 @@
+"""Hand-written source rows of each corpus, which the tests of readers and other tests share."""
+
+
+def core_row(inverted, **changes):
+    return {
+        "id": f"E{inverted}",
+        "relation": "acquired_by",
+        "invert_relation": inverted,
+        "e1_start": 0,
+        "e1_end": 1,
+        "e2_start": 3,
+        "e2_end": 3,
+        "e1_name": "Salt Works Ltd",  # the register's name, which differs from the text
+        "e2_name": "Oz",
+        "context": ["Salt", "Works", "bought", "Oz"],
+        **changes,
+    }
+
+
+def docred_mention(name, sentence, start, end, kind):
+    return {"name": name, "sent_id": sentence, "pos": [start, end], "type": kind}
+
+
+def docred_document():
+    return {
+        "title": "Salt Works",
+        "sents": [
+            ["Mira", "Oz", "was", "born", "in", "Lund", "."],
+            ["She", "runs", "Salt", "Works", "of", "Lund", ";", "Oz", "sold", "Salt", "."],
+            ["Sweden", "is", "far", "."],
+        ],
+        "vertexSet": [
+            [docred_mention("Oz", 1, 7, 8, "PER"), docred_mention("Mira Oz", 0, 0, 2, "PER")],
+            [docred_mention("Salt Works", 1, 2, 4, "ORG"), docred_mention("Salt", 1, 9, 10, "ORG")],
+            [docred_mention("Lund", 1, 5, 6, "LOC"), docred_mention("Lund", 0, 5, 6, "LOC")],
+            [docred_mention("Sweden", 2, 0, 1, "LOC")],
+            [docred_mention("Salt", 1, 2, 3, "MISC")],
+        ],
+        "labels": [
+            {"h": 0, "t": 2, "r": "P19", "evidence": [0]},
+            {"h": 1, "t": 0, "r": "P112", "evidence": [1]},
+            {"h": 1, "t": 0, "r": "P169", "evidence": [1]},
+            {"h": 2, "t": 3, "r": "P17", "evidence": []},
+            {"h": 3, "t": 2, "r": "P150", "evidence": []},
+            {"h": 4, "t": 1, "r": "P361", "evidence": []},
+        ],
+    }
+
+
+def nyt_line(
+    sentence, head, tail, relation="", types="PERSON-ORGANIZATION", trigger="TRIGGER:runs"
+):
+    tags = " ".join("NN" for _ in sentence.split())
+    return "\t".join(
+        ["->nsubj->", head, tail, types, trigger, "2001/01/02/1.xml", sentence, tags, relation]
+    )
+
+
+NYT_LINES = [
+    nyt_line("Mira Oz runs Salt .", "Mira Oz", "Salt", "/business/founder /business/person"),
+    nyt_line("Salt was sold off ; Oz , who runs Salt , left .", "Oz", "Salt"),
+    nyt_line("Zoë runs Salts .", "Zoë", "Salt"),
+    nyt_line("New York beats York .", "York", "New York", types="LOCATION-LOCATION"),
+    nyt_line("Oz runs Oz .", "Oz", "Oz"),
+    nyt_line("Zoë runs Salt .", "Zoë", "Salt"),
+]
+
+
+OPENNRE_TOKENS = {
+    "token": ["Oz", "runs", "Salt", "Works"],
+    "h": {"name": "salt works", "id": "Q1", "pos": [2, 4]},
+    "t": {"name": "oz", "id": "Q2", "pos": [0, 1]},
+    "relation": "director",
+}
+OPENNRE_TEXT = {
+    "text": "Oz runs Salt Works.",
+    "h": {"name": "Oz", "pos": [0, 2]},
+    "t": {"name": "Salt", "pos": [8, 18]},
+}
+
+
+SEMEVAL_BLOCKS = (
+    '1\t"The <e1>flood</e1> came from a "broken" <e2>dam</e2>."\r\n'
+    "Cause-Effect(e2,e1)\r\nComment: plain\r\n\r\n"
+    '2\t"A <e1>jar</e1> of <e2>jam</e2> from Caf\xe9 Oz."\r\n'
+    "Content-Container(e2,e1)\r\nComment:\r\n\r\n"
+    '3\t"The <e1>lid</e1> is on the <e2>table</e2>."\r\nOther\r\nComment: none\r\n'
+)
+
+
+MARKED_SENTENCES = [
+    "[CLS] <e1:PER> Oz </e1:PER> runs <e2:ORG> Salt </e2:ORG> . [SEP]",
+    "<e2> Salt </e2> , said <e1> Oz </e1>",
+    # Doubled: the first pair of each entity counts, and the others leave no trace.
+    "<e1:PER> Oz </e1:PER> and <e1:PER> Bo </e1:PER> run <e2:ORG> Salt </e2:ORG> .",
+]
+
+
+def spert_sentence():
+    return {
+        "tokens": ["Oz", "sold", "Salt", "Works", "in", "May"],
+        "entities": [
+            {"type": "Person", "start": 0, "end": 1},
+            {"type": "Company", "start": 2, "end": 4},
+            {"type": "Date", "start": 5, "end": 6},
+        ],
+        "relations": [
+            {"type": "Sells", "head": 0, "tail": 1},
+            {"type": "SoldIn", "head": 1, "tail": 2},
+            {"type": "Owned", "head": 0, "tail": 1},
+        ],
+    }
+
+
+TABLE_OFFSETS = {"head_start": 0, "head_end": 7, "tail_start": 14, "tail_end": 18}
+TABLE_CHARACTERS = {"sentence": "Ada Roe leads Acme.", **TABLE_OFFSETS}
+TABLE_TOKENS = {
+    "tokens": ["Ada", "Roe", "leads", "Acme"],
+    "head_start": 0,
+    "head_end": 2,
+    "tail_start": 3,
+    "tail_end": 4,
+}
+
+
+def tacred_row(row_id, relation, **changes):
+    return {
+        "id": row_id,
+        "docid": "D1",
+        "relation": relation,
+        "token": ["Mira", "Oz", "now", "heads", "Salt", "Works", "-LRB-", "Lund", "-RRB-"],
+        "subj_start": 4,
+        "subj_end": 5,
+        "obj_start": 0,
+        "obj_end": 1,
+        "subj_type": "ORGANIZATION",
+        "obj_type": "PERSON",
+        "stanford_head": [
+            "2",
+            "4",
+            "4",
+            "0",
+            "6",
+            "4",
+            "8",
+            "6",
+            "8",
+        ],  # 1-based strings, which nothing here needs
+        **changes,
+    }
