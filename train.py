@@ -7,6 +7,7 @@ Each key of a recipe, and each argument of `transformers.TrainingArguments`, can
 command line too, and overrides the recipe.
 """
 
+import functools
 import logging
 import re
 import sys
@@ -16,7 +17,9 @@ from huggingface_hub.errors import HTTPError
 
 from modeling_siamure.recipe import DataArguments, ModelArguments, parse_arguments
 from modeling_siamure.training.training_args import SiamURETrainingArguments
-from modeling_siamure.utils.terminal import fail
+from modeling_siamure.utils import terminal
+
+fail = functools.partial(terminal.fail, program="train.py")
 
 
 def check_output(args: SiamURETrainingArguments) -> None:

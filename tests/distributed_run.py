@@ -34,7 +34,7 @@ from .conftest import make_rows
 FSDP = Path(__file__).parents[1] / "recipes" / "accelerate" / "fsdp.yaml"
 DEFAULTS = {
     **{"per_device_train_batch_size": 8, "per_device_eval_batch_size": 8, "num_train_epochs": 2, "warmup_epochs": 1},
-    **{"num_neighbors": 5, "start_share": 0.25, "save_strategy": "no", "logging_steps": 1, "disable_tqdm": True},
+    **{"num_neighbors": 5, "pretrained_weight_share": 0.25, "save_strategy": "no", "logging_steps": 1, "disable_tqdm": True},
     # Adam would make steps as large from rounding errors as from gradients.
     **{"optim": "sgd", "optim_args": "momentum=0.9", "learning_rate": 0.005},
     **{"kmeans_restarts": 2, "bf16": False, "use_cpu": True, "dataloader_pin_memory": False},

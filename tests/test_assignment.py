@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from modeling_siamure.assignment import UNASSIGNED, RejectionRule, assign_rows, fit_rejection
+from modeling_siamure.clustering.assignment import UNASSIGNED, RejectionRule, assign_rows, fit_rejection
 from modeling_siamure.clustering import kmeans
 
 

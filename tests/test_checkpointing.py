@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from modeling_siamure.checkpointing import find_damage, find_last_checkpoint
+from modeling_siamure.training.checkpointing import find_damage, find_last_checkpoint
 
 from .test_distributed import REPOSITORY, Result, execute
 from .test_trainer import changed, make_trainer, weights

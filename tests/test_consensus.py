@@ -7,8 +7,8 @@ from sklearn.preprocessing import normalize
 
 from modeling_siamure import clustering, consensus
 from modeling_siamure.clustering import assign
-from modeling_siamure.consensus import agreement
-from modeling_siamure.neighbors import keep_mutual, nearest_neighbors
+from modeling_siamure.clustering.consensus import agreement
+from modeling_siamure.clustering.neighbors import mutual_neighbors, nearest_neighbors
 
 
 def blobs(sizes, noise, seed=0, size=16):
@@ -35,7 +35,7 @@ def test_groups_are_found():
 def test_a_head_makes_neighbors_agree():
     rows, truth = blobs([80, 60, 40, 20], 0.4)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    neighbors = keep_mutual(nearest_neighbors(rows, 20).numpy())
+    neighbors = mutual_neighbors(nearest_neighbors(rows, 20).numpy())
     start = clustering.ward(rows, 4, seed=0, num_leaves=200).labels
     trained = consensus._vote(rows, neighbors, 4, seed=0)
     one = np.zeros(len(rows))

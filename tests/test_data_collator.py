@@ -79,7 +79,7 @@ def test_a_process_without_rows_gets_one_that_does_not_count(model, rows, tokeni
     loader = torch.utils.data.DataLoader(anchors, batch_sampler=[[3], []], collate_fn=RelationCollator(tokenizer))
     real, filler = loader
     assert real["input_ids"].shape[0] == filler["input_ids"].shape[0] == 4
-    assert "is_filler" not in real and "is_filler" in filler
+    assert "is_padding_batch" not in real and "is_padding_batch" in filler
 
 
 def test_epochs_differ_and_buckets_pad_little():

@@ -6,7 +6,7 @@ from datasets import concatenate_datasets
 
 from data_scripts import load_relation_dataset
 from modeling_siamure import RelationDiscovery, SiamUREConfig
-from modeling_siamure.hierarchy import cut_tree, relation_tree, siblings
+from modeling_siamure.clustering.hierarchy import cut_tree, relation_tree, siblings
 
 ENCODER = {"hidden_size": 2, "num_attention_heads": 1, "num_hidden_layers": 1}
 RESIDENCE = ["city_of_residence", "state_of_residence", "country_of_residence"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from modeling_siamure.clustering import Clusters
 from modeling_siamure.markers import insert_markers, read_markers
-from modeling_siamure.naming import _context, describe_clusters, name_clusters
+from modeling_siamure.clustering.descriptions import _context, describe_clusters, name_clusters
 
 
 def marked(sentence: str, head: str, tail: str, head_type="PERSON", tail_type="FIRM") -> str:

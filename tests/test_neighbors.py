@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from modeling_siamure import neighbors
-from modeling_siamure.neighbors import keep_mutual, nearest_neighbors, neighbor_accuracy, neighbor_overlap
+from modeling_siamure.clustering.neighbors import mutual_neighbors, nearest_neighbors, neighbor_accuracy, neighbor_overlap
 
 
 def slow_search(unit: np.ndarray, num_neighbors: int) -> list[list[int]]:
@@ -87,7 +87,7 @@ def test_mutual_neighbors_equal_the_slow_ones(case):
     rows, count, seed = case
     rng = np.random.default_rng(seed)
     found = np.array([rng.permutation([j for j in range(rows) if j != i])[:count] for i in range(rows)])
-    for anchor, kept in enumerate(keep_mutual(found).tolist()):
+    for anchor, kept in enumerate(mutual_neighbors(found).tolist()):
         mutual = [j for j in found[anchor] if anchor in found[j]] or [anchor]
         assert kept == [mutual[place % len(mutual)] for place in range(count)]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modeling_siamure import num_clusters
-from modeling_siamure.num_clusters import estimate_num_clusters
+from modeling_siamure.clustering.num_clusters import estimate_num_clusters
 
 
 def blobs(centers: np.ndarray, rows_each: int, noise: float, seed: int = 0) -> np.ndarray:

@@ -97,7 +97,7 @@ def test_all_rows_tables_and_figures_are_there(finished, speaker):
     assert by_method["paper"]["settings"]["optim"] == "sgd"
     assert by_method["no_mlps"]["overrides"] == {
         "use_mlps": False,
-        "start_share": 0.0,
+        "pretrained_weight_share": 0.0,
         "num_train_epochs": 1,
     }
     assert results["table3"][0]["scores"] == by_method["default"]["scores"]  # 0.1 is what the encoder has

@@ -5,8 +5,8 @@ import pytest
 
 from modeling_siamure import SiamURETrainingArguments
 from modeling_siamure.clustering import kmeans
-from modeling_siamure.consensus import consensus
-from modeling_siamure.partition import partition
+from modeling_siamure.clustering.consensus import consensus
+from modeling_siamure.clustering import partition
 
 ROWS = np.eye(4).repeat(15, axis=0) + np.random.default_rng(0).normal(0, 0.4, (60, 4))
 

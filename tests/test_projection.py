@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modeling_siamure import projection
-from modeling_siamure.projection import project
+from modeling_siamure.discovery.report import project
 
 
 @pytest.mark.parametrize("landmarks", [3000, 40])

@@ -9,7 +9,7 @@ from datasets import Dataset
 
 from modeling_siamure import RelationDiscovery, report
 from modeling_siamure.markers import insert_markers
-from modeling_siamure.report import as_json, build_report, score_gold, shorten
+from modeling_siamure.discovery.report import as_json, build_report, score_gold, shorten
 
 from .conftest import make_rows
 from .test_cli import REPOSITORY

@@ -230,9 +230,9 @@ def test_an_interrupted_run_goes_on(recipe, train_file, trained, tmp_path):
     output = tmp_path / "out"
     stop_after = (
         "import runpy, sys\n"
-        "from modeling_siamure.checkpointing import ResumableTrainer\n"
-        "save = ResumableTrainer._save_checkpoint\n"
-        "ResumableTrainer._save_checkpoint = lambda self, *args: (save(self, *args), sys.exit(9))\n"
+        "from modeling_siamure.training.checkpointing import ResumableTrainerMixin\n"
+        "save = ResumableTrainerMixin._save_checkpoint\n"
+        "ResumableTrainerMixin._save_checkpoint = lambda self, *args: (save(self, *args), sys.exit(9))\n"
         "sys.argv = ['train.py', *sys.argv[1:]]\n"
         "runpy.run_path('train.py', run_name='__main__')\n"
     )

@@ -10,10 +10,10 @@ from transformers import AutoTokenizer, set_seed
 
 from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
 from modeling_siamure.clustering import assign, ward
-from modeling_siamure.consensus import consensus
+from modeling_siamure.clustering.consensus import consensus
 from modeling_siamure.evaluation import type_pairs
 from modeling_siamure.losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
-from modeling_siamure.neighbors import keep_mutual
+from modeling_siamure.clustering.neighbors import mutual_neighbors
 
 
 def make_trainer(encoder, rows, output_dir, compute_metrics=None, dropout=0.1, **options):
@@ -82,7 +82,7 @@ def test_ablations_leave_their_part_alone(runs):
 
 def test_the_encoder_ends_between_its_start_and_what_was_trained(runs):
     before, trained, _ = runs()
-    _, mixed, trainer = runs(start_share=0.25)
+    _, mixed, trainer = runs(pretrained_weight_share=0.25)
     moved = set()
     for name, weight in mixed.items():
         if name.startswith("encoder.") and weight.is_floating_point():
@@ -103,16 +103,16 @@ def test_the_encoder_goes_back_where_neighbors_teach_little_but_types(encoder, r
         types = {"head_type": row["tail_type"], "tail_type": row["head_type"]} if is_swapped else {}
         return {"text": text, **types}
 
-    options = {"start_share": 0.25, "warmup_epochs": 0, "save_strategy": "epoch"}
+    options = {"pretrained_weight_share": 0.25, "warmup_epochs": 0, "save_strategy": "epoch"}
     rows = rows.map(swap, with_indices=True)
-    monkeypatch.setattr("modeling_siamure.trainer.MIN_AGREEMENT", 2.0)  # 1 is the most that there can be
+    monkeypatch.setattr("modeling_siamure.training.trainer.MIN_AGREEMENT", 2.0)  # 1 is the most that there can be
     trainer = make_trainer(encoder, rows, tmp_path / "back", **options)
     before = weights(trainer)
     trainer.train()
     assert "encoder" not in changed(before, weights(trainer))
-    assert "start_share=0 keeps what is trained" in caplog.text
+    assert "pretrained_weight_share=0 keeps what is trained" in caplog.text
     (agreement,) = [logs[name] for logs in trainer.state.log_history for name in logs if name.endswith("beyond_types")]
-    monkeypatch.setattr("modeling_siamure.trainer.MIN_AGREEMENT", agreement - 0.01)
+    monkeypatch.setattr("modeling_siamure.training.trainer.MIN_AGREEMENT", agreement - 0.01)
     resumed = make_trainer(encoder, rows, tmp_path / "resumed", **options)
     resumed.train(resume_from_checkpoint=str(tmp_path / "back" / "checkpoint-4"))
     assert "encoder" not in changed(before, weights(resumed))  # the decision travels with the checkpoint
@@ -247,7 +247,7 @@ def test_mutual_neighbors(encoder, rows, tmp_path):
     mutual = make_trainer(encoder, rows, tmp_path, warmup_epochs=0, mutual_neighbors=True)
     trainer.begin_epoch(0)
     mutual.begin_epoch(0)
-    assert (mutual.neighbors == keep_mutual(trainer.neighbors)).all()
+    assert (mutual.neighbors == mutual_neighbors(trainer.neighbors)).all()
     assert (mutual.neighbors != trainer.neighbors).any()
 
 
@@ -282,8 +282,8 @@ def test_collapse_is_called_by_name(encoder, rows, tmp_path, caplog):
 
 @pytest.mark.parametrize("share", [-0.1, 1.5])
 def test_shares_are_checked(tmp_path, share):
-    with pytest.raises(ValueError, match=f"start_share={share}: it must be between 0 and 1"):
-        SiamURETrainingArguments(str(tmp_path), start_share=share)
+    with pytest.raises(ValueError, match=f"pretrained_weight_share={share}: it must be between 0 and 1"):
+        SiamURETrainingArguments(str(tmp_path), pretrained_weight_share=share)
 
 
 def test_too_few_rows(encoder, rows, tmp_path):
@@ -329,7 +329,7 @@ def test_ways_to_run_change_nothing(encoder, rows, tmp_path, plain_losses, optio
 @pytest.mark.parametrize("bf16", [None, True])
 def test_a_processor_with_bfloat16_trains_in_it(encoder, rows, tmp_path, monkeypatch, bf16):
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
-    monkeypatch.setattr("modeling_siamure.training_args.has_native_bfloat16", lambda: True)
+    monkeypatch.setattr("modeling_siamure.training.training_args.has_native_bfloat16", lambda: True)
     trainer = make_trainer(encoder, rows, tmp_path, bf16=bf16, use_cpu=False, num_train_epochs=1)
     assert trainer.args.device.type == "cpu"
     assert trainer.accelerator.mixed_precision == "bf16"
