@@ -1,6 +1,4 @@
-"""What several parts share: a corpus, a tokenizer and an encoder made on the spot, and a hub."""
-
-import random
+"""Fixtures that several tests share: a corpus, a tokenizer and an encoder made on the spot, and a hub."""
 
 import pytest
 import torch
@@ -9,40 +7,9 @@ from datasets import Dataset
 from transformers import AutoTokenizer, BertConfig, BertModel, BertTokenizer
 
 from modeling_siamure import SiamUREModel
-from modeling_siamure.markers import insert_markers
 
-from .loopback_hub import LoopbackHub
-
-PEOPLE = ["ada", "bo", "cy", "dee", "eli", "fay", "gus", "hal"]
-FIRMS = ["acme", "bolt", "core", "dyno", "edge", "flux"]
-RELATIONS = {"founded": ["founded", "started"], "left": ["left", "quit"], "sued": ["sued", "charged"]}
-WORDS = [*PEOPLE, *FIRMS, *(verb for verbs in RELATIONS.values() for verb in verbs), "who", "in", "may", "later"]
-TYPE_WORDS = ["person", "firm", "head", "tail", "entity", "start", "end"]
-
-
-def make_rows(count: int, seed: int = 0) -> list[dict]:
-    """Instances of three relations between people and firms, in the instance schema."""
-    rng, rows = random.Random(seed), []
-    for number in range(count):
-        relation = rng.choice(sorted(RELATIONS))
-        head, tail = rng.choice(PEOPLE), rng.choice(FIRMS)
-        middle = " " + " ".join(
-            [*rng.choices(["who", "later", "in"], k=rng.randrange(4)), rng.choice(RELATIONS[relation])]
-        )
-        sentence = f"{head}{middle} {tail} in may"
-        spans = (0, len(head)), (len(head + middle) + 1, len(head + middle) + 1 + len(tail))
-        rows.append(
-            {
-                "id": str(number),
-                "text": insert_markers(sentence, *spans, "PERSON", "FIRM"),
-                "sentence": sentence,
-                **{"head": head, "head_type": "PERSON", "head_start": spans[0][0], "head_end": spans[0][1]},
-                **{"tail": tail, "tail_type": "FIRM", "tail_start": spans[1][0], "tail_end": spans[1][1]},
-                "relation": relation,
-            }
-        )
-    return rows
-
+from .helpers.hub import LoopbackHub
+from .helpers.rows import TYPE_WORDS, WORDS, make_rows
 
 @pytest.fixture(autouse=True)
 def own_accelerator_state():

@@ -10,8 +10,8 @@ from transformers import pipeline
 import modeling_siamure  # noqa: F401 registers the pipeline
 from data_scripts import load_relation_dataset
 
-from .loopback_hub import LoopbackHub
-from .test_hub import REPOSITORY
+from .helpers.commands import REPOSITORY
+from .helpers.hub import LoopbackHub
 
 pytestmark = pytest.mark.extended
 

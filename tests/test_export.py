@@ -9,7 +9,7 @@ from transformers import AutoTokenizer
 from modeling_siamure import SiamUREModel
 from modeling_siamure.export import export_onnx, export_program
 
-from .test_modeling_siamure import TEXTS
+from .helpers.models import TEXTS
 
 
 def batches(tokenizer):

@@ -2,43 +2,17 @@
 
 import json
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoTokenizer
 
-from modeling_siamure import RelationDiscoveryPipeline, SiamUREModel
+from modeling_siamure import RelationDiscoveryPipeline
 
-from .loopback_hub import LoopbackHub
+from .helpers.commands import REPOSITORY
+from .helpers.hub import LoopbackHub
+from .helpers.models import SPANS, TEXT, make_model
+from .helpers.strangers import CODE, STRANGER, run
 
-REPOSITORY = Path(__file__).parents[1]
-CODE = {"configuration_siamure.py", "markers.py", "modeling_siamure.py", "pipeline.py"}
-TEXT = "<e1:PERSON> ada bo </e1:PERSON> who later left <e2:FIRM> acme </e2:FIRM> in may"
-SPANS = {
-    "text": "ada bo who later left acme in may",
-    "head": {"start": 0, "end": 6, "type": "PERSON"},
-    "tail": {"start": 22, "end": 26, "type": "FIRM"},
-}
-
-# A machine with nothing but torch and transformers (and accelerate, which device_map asks for).
-STRANGER = """
-import json, sys
-for name in ("modeling_siamure", "data_scripts", "datasets", "sklearn", "evaluate"):
-    sys.modules[name] = None  # importing it fails from here on
-import torch
-from transformers import AutoModel, AutoTokenizer, pipeline
-trust = {"trust_remote_code": True}
-text, spans, folder, first = json.loads(sys.argv[1])
-
-def embedding(model, tokenizer):
-    return model(**tokenizer(text, return_tensors="pt")).relation_embedding[0].float().tolist()
-
-def load(name, **options):
-    return AutoModel.from_pretrained(name, **trust, **options), AutoTokenizer.from_pretrained(name, **trust)
-"""
 ONLINE = """
 found = {}
 try:
@@ -83,24 +57,8 @@ print(json.dumps(found))
 """
 
 
-def make_model(encoder: str) -> tuple[SiamUREModel, AutoTokenizer]:
-    """A model with clusters in it, as after a training."""
-    torch.manual_seed(0)
-    tokenizer = AutoTokenizer.from_pretrained(encoder)
-    model = SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], pooling="mention_context", num_labels=3)
-    model.cluster_centroids.copy_(torch.nn.functional.normalize(torch.randn(3, 96), dim=-1) / 2)
-    model.config.cluster_sizes = [3, 2, 1]
-    model.config.id2label = {0: "PERSON→FIRM · left, quit", 1: "PERSON→FIRM · founded", 2: "FIRM→FIRM · sued"}
-    return model.eval(), tokenizer
 
 
-def run(code: str, *arguments, environment, cwd) -> dict:
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(
-        command, env=environment, cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
@@ -131,8 +89,13 @@ def world(encoder, tmp_path_factory):
     batch = tokenizer(TEXT, return_tensors="pt")
     ask = RelationDiscoveryPipeline(model=model, tokenizer=tokenizer)
     return {
-        **{"online": online, "offline": offline, "at_home": at_home, "folder": folder, "answer": ask(TEXT)},
-        **{"embedding": model(**batch).relation_embedding[0], "other": other(**batch).relation_embedding[0]},
+        "online": online,
+        "offline": offline,
+        "at_home": at_home,
+        "folder": folder,
+        "answer": ask(TEXT),
+        "embedding": model(**batch).relation_embedding[0],
+        "other": other(**batch).relation_embedding[0],
     }
 
 
@@ -244,7 +207,8 @@ def test_bad_checkpoints_are_refused_and_run_nothing(world, loopback_hub, tmp_pa
     if who == "someone with the package":
         code = code.replace('("modeling_siamure", ', "(").replace('"trust_remote_code": True', "")
         code, environment = f"import modeling_siamure\n{code}", {**environment, "PYTHONPATH": str(REPOSITORY)}
-    found = {name: its.get("error") for name, its in run(code, arguments, environment=environment, cwd=cwd).items()}
+    attempts = run(code, arguments, environment=environment, cwd=cwd)
+    found = {name: attempt.get("error") for name, attempt in attempts.items()}
     assert "the weights of tampered are damaged" in found["tampered"]
     assert "the weights of truncated are damaged" in found["truncated"]
     assert "encoder_config asks for code of its own" in found["remote-code"]

@@ -15,10 +15,9 @@ import pytest
 from accelerate.commands.config.config_args import load_config_from_file
 from safetensors.numpy import load_file
 
-from .conftest import make_rows
-from .test_train import write_rows
+from .helpers.commands import REPOSITORY, write_rows
+from .helpers.rows import make_rows
 
-REPOSITORY = Path(__file__).parents[1]
 CONFIGURATIONS = REPOSITORY / "recipes" / "accelerate"
 
 
@@ -86,11 +85,12 @@ def launcher(encoder, tmp_path_factory):
 
 
 def assert_same_model(launcher, output):
-    (expected, scores), (found, its_scores) = launcher.model("one"), launcher.model(output)
+    expected, scores = launcher.model("one")
+    found, found_scores = launcher.model(output)
     for key, weight in expected.items():
         np.testing.assert_allclose(found[key], weight, atol=1e-5, err_msg=key)
     names = [name for name in scores if name.startswith(("eval_", "untrained_", "type_pair_"))]
-    assert {name: its_scores[name] for name in names} == pytest.approx({name: scores[name] for name in names}, abs=1e-4)
+    assert {name: found_scores[name] for name in names} == pytest.approx({name: scores[name] for name in names}, abs=1e-4)
 
 
 @pytest.mark.extended
@@ -129,7 +129,7 @@ def test_several_machines_train_the_model_of_one(launcher):
     train(resume_from_checkpoint=True)
 
 
-TWO_MACHINES = ["unshare", "--map-root-user", "--mount", "--net", "--uts", "bash", "tests/two_machines.sh"]
+TWO_MACHINES = ["unshare", "--map-root-user", "--mount", "--net", "--uts", "bash", "tests/helpers/two_machines.sh"]
 
 
 def can_make_machines() -> bool:

@@ -12,14 +12,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, ModernBertConfig,
 from modeling_siamure import SiamUREConfig, SiamUREModel
 from modeling_siamure.markers import encode_marked
 
-TEXTS = [
-    "<e1:PERSON> ada bo </e1:PERSON> who later left <e2:FIRM> acme </e2:FIRM> in may",
-    "in <e2> bolt </e2> later <e1:PERSON> cy </e1:PERSON>",
-    "<e1:PERSON> ada </e1:PERSON><e2:FIRM> acme </e2:FIRM>",
-    "<e1:PERSON> ada <e2:FIRM> acme </e2:FIRM> who </e1:PERSON> left",
-    "<e1> ada <e2> who </e1> left </e2> in",
-]
-
+from .helpers.models import TEXTS
 
 @pytest.fixture
 def batch(model, tokenizer):

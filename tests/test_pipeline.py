@@ -11,8 +11,8 @@ from transformers.pipelines.pt_utils import KeyDataset
 from modeling_siamure import RelationDiscoveryPipeline
 from modeling_siamure.clustering import assign, initialize_cluster_head, kmeans
 
-from .conftest import make_rows
-from .test_hub import SPANS, TEXT, make_model
+from .helpers.models import SPANS, TEXT, make_model
+from .helpers.rows import make_rows
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,12 @@ def ask(encoder, rows):
     with torch.no_grad():
         embeddings = model(**batch).relation_embedding.numpy()
     clusters = kmeans(embeddings, 3)
-    model.cluster_centroids.copy_(torch.from_numpy(clusters.centroids))
-    model.config.cluster_sizes = clusters.sizes
+    names = list(model.config.id2label.values())
+    model.set_clusters(clusters.centroids, clusters.sizes, names)
     ask = pipeline("relation-discovery", model=model, tokenizer=tokenizer, device="cpu")
     assert isinstance(ask, RelationDiscoveryPipeline)
-    ask.rows, ask.clusters = embeddings, clusters
+    ask.rows = embeddings
+    ask.clusters = clusters
     return ask
 
 

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard, parse_eval_result_entries
 
-from .conftest import make_rows
-from .loopback_hub import LoopbackHub
-from .test_hub import CODE, REPOSITORY, STRANGER, run
-from .test_train import fails, write_rows
+from .helpers.commands import REPOSITORY, fails, write_rows
+from .helpers.hub import LoopbackHub
+from .helpers.rows import make_rows
+from .helpers.strangers import CODE, STRANGER, run
 
 ASK = """
 ask = pipeline("relation-discovery", model=text, **trust)

@@ -29,11 +29,6 @@ def train(*arguments, **environment):
     )
 
 
-def write_rows(path, rows):
-    path.write_text("".join(json.dumps({key: row[key] for key in row if key != "text"}) + "\n" for row in rows))
-    return path
-
-
 @pytest.fixture(scope="module")
 def recipe(encoder, tmp_path_factory):
     """A recipe that trains in seconds, both phases included."""
@@ -139,14 +134,6 @@ def test_reader_options_on_the_line_and_in_a_recipe(recipe, tmp_path):
     train_rows, _ = load_data(parse_arguments(arguments)[1], seed=0)
     assert train_rows["relation"] == ["no_relation", "per:title"]
     assert train_rows["text"][0].startswith("<e2> Mira Oz </e2> now heads <e1> Salt Works </e1>")
-
-
-def fails(done, *words):
-    assert done.returncode == 2, done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("train.py: ")]
-    assert len(lines) == 1 and "Traceback" not in done.stderr, done.stderr
-    for word in words:
-        assert str(word) in lines[0], lines[0]
 
 
 def broken(path, change, line=3):

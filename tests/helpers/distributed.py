@@ -1,6 +1,6 @@
 """Trains tiny models in as many processes as asked for, and writes down what they did.
 
-    python -m tests.distributed_run JOBS.json
+    python -m tests.helpers.distributed JOBS.json
 
 JOBS.json holds a list of runs: `output_dir`, `rows` (how many), `processes` and any training arguments; `results.json`,
 the neighbors and the final model go to each run's `output_dir`. `kills` kills the run so often and resumes it each
@@ -14,6 +14,7 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,20 +25,34 @@ import yaml
 from accelerate import PartialState
 from accelerate.utils import DistributedType
 from datasets import Dataset, disable_progress_bars
+from safetensors.numpy import load_file
 from transformers import AutoTokenizer, TrainerCallback, set_seed
 from transformers.utils import logging
 
 from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
 
-from .conftest import make_rows
+from .commands import REPOSITORY
+from .rows import make_rows
 
-FSDP = Path(__file__).parents[1] / "recipes" / "accelerate" / "fsdp.yaml"
+FSDP = REPOSITORY / "recipes" / "accelerate" / "fsdp.yaml"
 DEFAULTS = {
-    **{"per_device_train_batch_size": 8, "per_device_eval_batch_size": 8, "num_train_epochs": 2, "warmup_epochs": 1},
-    **{"num_neighbors": 5, "pretrained_weight_share": 0.25, "save_strategy": "no", "logging_steps": 1, "disable_tqdm": True},
+    "per_device_train_batch_size": 8,
+    "per_device_eval_batch_size": 8,
+    "num_train_epochs": 2,
+    "warmup_epochs": 1,
+    "num_neighbors": 5,
+    "pretrained_weight_share": 0.25,
+    "save_strategy": "no",
+    "logging_steps": 1,
+    "disable_tqdm": True,
     # Adam would make steps as large from rounding errors as from gradients.
-    **{"optim": "sgd", "optim_args": "momentum=0.9", "learning_rate": 0.005},
-    **{"kmeans_restarts": 2, "bf16": False, "use_cpu": True, "dataloader_pin_memory": False},
+    "optim": "sgd",
+    "optim_args": "momentum=0.9",
+    "learning_rate": 0.005,
+    "kmeans_restarts": 2,
+    "bf16": False,
+    "use_cpu": True,
+    "dataloader_pin_memory": False,
 }
 
 
@@ -143,7 +158,7 @@ def wait(processes: list[multiprocessing.Process]) -> int:
 
 
 def train_and_kill(processes: int, job: dict, kills: int) -> int:
-    """Kills all processes of a run and goes on, again and again; prints what each kill left."""
+    """Kills all processes of a run and resumes it, again and again; prints what each kill left."""
     folder = Path(job["output_dir"])
     while True:
         before = set(folder.glob("checkpoint-*"))
@@ -162,6 +177,41 @@ def train_and_kill(processes: int, job: dict, kills: int) -> int:
             one.join()
         print("killed with", sorted(path.name for path in folder.glob("*")), flush=True)
         kills -= 1
+
+
+def execute(encoder: str, folder: Path, runs: list[dict]) -> tuple[list[int], str]:
+    """The exit status of each run of this module, and all that they printed."""
+    jobs = folder / "jobs.json"
+    jobs.write_text(json.dumps([{"encoder": encoder, **run} for run in runs]))
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.helpers.distributed", str(jobs)],
+        cwd=REPOSITORY,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    statuses = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("status ")]
+    assert len(statuses) == len(runs), done.stdout
+    return statuses, done.stdout
+
+
+class Result:
+    """What a run left in its folder."""
+
+    def __init__(self, folder: Path):
+        results = json.loads((folder / "results.json").read_text())
+        self.logs, self.metrics, self.processes = results["logs"], results["metrics"], results["processes"]
+        self.neighbors = np.load(folder / "neighbors.npy")
+        self.weights = load_file(folder / "model.safetensors")
+
+    def trajectory(self) -> list[dict[str, float]]:
+        """Epoch, loss and its parts, step by step."""
+        return [
+            {name: value for name, value in entry.items() if name == "epoch" or name.startswith("loss")}
+            for entry in self.logs
+            if "loss" in entry
+        ]
 
 
 if __name__ == "__main__":

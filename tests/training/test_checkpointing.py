@@ -1,4 +1,4 @@
-"""Runs that are killed, stopped, or out of disk go on as if nothing had happened."""
+"""Runs that are killed, stopped, or out of disk resume as if nothing had happened."""
 
 import json
 import logging
@@ -13,8 +13,9 @@ import torch
 
 from modeling_siamure.training.checkpointing import find_damage, find_last_checkpoint
 
-from .test_distributed import REPOSITORY, Result, execute
-from .test_trainer import changed, make_trainer, weights
+from ..helpers.commands import REPOSITORY
+from ..helpers.distributed import Result, execute
+from ..helpers.models import changed, make_trainer, weights
 
 STEADY = {"save_strategy": "steps", "save_steps": 1, "save_total_limit": 3, "dropout": 0.1, "logging_steps": 3}
 STEADY |= {"rows": 45, "num_train_epochs": 4, "per_device_train_batch_size": 4, "processes": 2}
@@ -50,7 +51,7 @@ def stopped(encoder, tmp_path_factory):
     return folder, output
 
 
-def test_a_killed_run_goes_on(stopped):
+def test_a_killed_run_resumes(stopped):
     folder, output = stopped
     assert output.count("killed with") == 3
     assert_equal(final(folder / "killed"), final(folder / "whole"), atol=1e-6)
@@ -70,7 +71,7 @@ def test_signals_save_a_checkpoint_and_say_where(stopped, number):
     """One of two processes is told to stop; both do, at one step."""
     folder, output = stopped
     checkpoint = folder / number.name / "checkpoint-7"
-    assert f"{number.name}: saved {checkpoint}; go on with --resume_from_checkpoint true" in output
+    assert f"{number.name}: saved {checkpoint}; resume with --resume_from_checkpoint true" in output
     assert "Traceback" not in output
     assert find_damage(checkpoint) is None
     assert_equal(final(folder / number.name), final(folder / "whole"), atol=1e-6)
@@ -87,7 +88,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(encoder, tmp_path):
     jobs = tmp_path / "jobs.json"
     jobs.write_text(json.dumps([{**STEADY, "encoder": encoder, "output_dir": str(run)}]))
     script = (
-        'mount -t tmpfs -o size=1m tmpfs "$1" && "$0" -m tests.distributed_run "$2"; '
+        'mount -t tmpfs -o size=1m tmpfs "$1" && "$0" -m tests.helpers.distributed "$2"; '
         'ls "$1"; cp -r "$1"/checkpoint-1 "$3"'
     )
     done = subprocess.run(
@@ -140,7 +141,7 @@ def test_a_half_written_checkpoint_is_passed_over(encoder, rows, checkpoints, tm
 
 
 @pytest.mark.parametrize("step", [2, 4, 6])
-def test_logs_go_on_bit_for_bit(encoder, rows, tmp_path, step):
+def test_logs_resume_bit_for_bit(encoder, rows, tmp_path, step):
     """Checkpoints within the first phase, at its end and within the second, between two logged steps."""
     options = {"logging_steps": 3, "save_strategy": "steps", "save_steps": 2, "lr_scheduler_type": "cosine"}
     whole = make_trainer(encoder, rows, tmp_path / "whole", **options)

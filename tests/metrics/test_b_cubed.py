@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, homogeneity_completeness_v_measure
 
-FOLDER = Path(__file__).parents[1] / "metrics" / "b_cubed"
+FOLDER = Path(__file__).parents[2] / "metrics" / "b_cubed"
 SEVEN = [
     "b3_f1",
     "b3_precision",

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import SpaceCard
 
-FOLDER = Path(__file__).parents[1] / "metrics" / "b_cubed"
+FOLDER = Path(__file__).parents[2] / "metrics" / "b_cubed"
 
 pytestmark = pytest.mark.extended
 

@@ -1,46 +1,21 @@
 """The two phases: what they train, what they leave alone, and that labels change nothing."""
 
 import logging
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from torch._dynamo.utils import counters
-from transformers import AutoTokenizer, set_seed
 
-from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
+from modeling_siamure import SiamUREModel
 from modeling_siamure.clustering import assign, ward
 from modeling_siamure.clustering.consensus import consensus
-from modeling_siamure.evaluation import type_pairs
-from modeling_siamure.losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
 from modeling_siamure.clustering.neighbors import mutual_neighbors
+from modeling_siamure.data_collator import type_pairs
+from modeling_siamure.losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
 
-
-def make_trainer(encoder, rows, output_dir, compute_metrics=None, dropout=0.1, **options):
-    defaults = {
-        **{"per_device_train_batch_size": 16, "num_train_epochs": 2, "warmup_epochs": 1, "num_neighbors": 5},
-        **{"learning_rate": 1e-3, "save_strategy": "no", "logging_steps": 1, "disable_tqdm": True, "use_cpu": True},
-        **{"kmeans_restarts": 2, "bf16": False},
-    }
-    args = SiamURETrainingArguments(str(output_dir), **(defaults | options))
-    set_seed(args.seed)
-    tokenizer = AutoTokenizer.from_pretrained(encoder)
-    model = SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], num_labels=3, dropout=dropout)
-    return SiamURETrainer(
-        model, args, train_dataset=rows, eval_dataset=rows, processing_class=tokenizer, compute_metrics=compute_metrics
-    )
-
-
-def weights(trainer):
-    return {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()}
-
-
-def changed(before, after):
-    return {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
-
-
-def unchanged(before, after):
-    return {name for name in before if torch.equal(before[name], after[name])}
+from ..helpers.models import changed, make_trainer, unchanged, weights
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +71,7 @@ def test_the_encoder_ends_between_its_start_and_what_was_trained(runs):
     assert np.bincount(nearest, minlength=3).tolist() == trainer.model.config.cluster_sizes
 
 
-def test_the_encoder_goes_back_where_neighbors_teach_little_but_types(encoder, rows, tmp_path, monkeypatch, caplog):
+def test_the_encoder_is_restored_where_neighbors_teach_little_but_types(encoder, rows, tmp_path, caplog):
     def swap(row, number):
         is_swapped = number % 2 == 1
         text = row["text"].translate(str.maketrans("12", "21")) if is_swapped else row["text"]
@@ -105,21 +80,26 @@ def test_the_encoder_goes_back_where_neighbors_teach_little_but_types(encoder, r
 
     options = {"pretrained_weight_share": 0.25, "warmup_epochs": 0, "save_strategy": "epoch"}
     rows = rows.map(swap, with_indices=True)
-    monkeypatch.setattr("modeling_siamure.training.trainer.MIN_AGREEMENT", 2.0)  # 1 is the most that there can be
-    trainer = make_trainer(encoder, rows, tmp_path / "back", **options)
+
+    def make(name, min_agreement):
+        trainer = make_trainer(encoder, rows, tmp_path / name, **options)
+        check = partial(trainer._check_neighbor_quality, min_agreement=min_agreement)
+        trainer._check_neighbor_quality = check
+        return trainer
+
+    trainer = make("restored", min_agreement=2.0)  # 1 is the most that there can be
     before = weights(trainer)
     trainer.train()
     assert "encoder" not in changed(before, weights(trainer))
-    assert "pretrained_weight_share=0 keeps what is trained" in caplog.text
+    assert "pretrained_weight_share=0 keeps the fine-tuned one" in caplog.text
     (agreement,) = [logs[name] for logs in trainer.state.log_history for name in logs if name.endswith("beyond_types")]
-    monkeypatch.setattr("modeling_siamure.training.trainer.MIN_AGREEMENT", agreement - 0.01)
-    resumed = make_trainer(encoder, rows, tmp_path / "resumed", **options)
-    resumed.train(resume_from_checkpoint=str(tmp_path / "back" / "checkpoint-4"))
+    resumed = make("resumed", min_agreement=agreement - 0.01)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "restored" / "checkpoint-4"))
     assert "encoder" not in changed(before, weights(resumed))  # the decision travels with the checkpoint
     caplog.clear()
-    kept = make_trainer(encoder, rows, tmp_path / "kept", **options)
+    kept = make("kept", min_agreement=agreement - 0.01)
     kept.train()
-    assert "encoder" in changed(before, weights(kept)) and "goes back" not in caplog.text
+    assert "encoder" in changed(before, weights(kept)) and "is restored" not in caplog.text
 
 
 def test_two_runs_are_one(runs):
@@ -169,7 +149,7 @@ def test_losses_are_those_of_the_equations(encoder, rows, tmp_path):
         clustering_weight=0.7,
         entropy_weight=1.5,
     )
-    trainer.begin_epoch(0)
+    trainer._on_epoch_begin(0)
     trainer.model.train()
     batch = next(iter(trainer.get_train_dataloader()))
     trainer.batch_sampler.set_epoch(0)
@@ -213,19 +193,19 @@ def test_phases_and_refresh(runs):
     assert "used_clusters" not in health[0] and "used_clusters" in health[1]
 
 
-@pytest.mark.parametrize("start", ["ward", "partition"])
-def test_head_starts_from_a_partition(encoder, rows, tmp_path, start):
+@pytest.mark.parametrize("start", ["ward", "clustering"])
+def test_head_starts_from_a_clustering(encoder, rows, tmp_path, start):
     trainer = make_trainer(encoder, rows, tmp_path, warmup_epochs=0, cluster_head_init=start)
-    trainer.begin_epoch(0)
+    trainer._on_epoch_begin(0)
     embeddings = trainer.embed(trainer.train_dataset)
-    clusters = ward(embeddings.relation, 3) if start == "ward" else trainer._partition(rows, embeddings.relation)
+    clusters = ward(embeddings.relation, 3) if start == "ward" else trainer._cluster(rows, embeddings.relation)
     nearest = assign(embeddings.relation, clusters.centroids)
     assert (embeddings.cluster_probabilities.argmax(1) == nearest).all()
 
 
 def test_what_heads_agree_on_is_stored_and_scored(encoder, rows, tmp_path):
     seen = []
-    options = {"num_train_epochs": 1, "partition": "consensus"}
+    options = {"num_train_epochs": 1, "clustering_method": "consensus"}
     trainer = make_trainer(encoder, rows, tmp_path, lambda prediction: seen.append(prediction) or {}, **options)
     trainer.train()
     trainer.evaluate()
@@ -238,15 +218,15 @@ def test_what_heads_agree_on_is_stored_and_scored(encoder, rows, tmp_path):
 def test_head_starts_from_noise(encoder, rows, tmp_path):
     trainer = make_trainer(encoder, rows, tmp_path, warmup_epochs=0, cluster_head_init="random")
     before = weights(trainer)
-    trainer.begin_epoch(0)
+    trainer._on_epoch_begin(0)
     assert not changed(before, weights(trainer))
 
 
 def test_mutual_neighbors(encoder, rows, tmp_path):
     trainer = make_trainer(encoder, rows, tmp_path, warmup_epochs=0)
     mutual = make_trainer(encoder, rows, tmp_path, warmup_epochs=0, mutual_neighbors=True)
-    trainer.begin_epoch(0)
-    mutual.begin_epoch(0)
+    trainer._on_epoch_begin(0)
+    mutual._on_epoch_begin(0)
     assert (mutual.neighbors == mutual_neighbors(trainer.neighbors)).all()
     assert (mutual.neighbors != trainer.neighbors).any()
 
@@ -275,19 +255,13 @@ def test_collapse_is_called_by_name(encoder, rows, tmp_path, caplog):
         trainer.model.projector[-1].weight.zero_()
         trainer.model.projector[-1].bias.fill_(1.0)
     with caplog.at_level(logging.WARNING):
-        trainer.diagnose_epoch()
+        trainer._log_diagnostics()
     assert any(record.message.startswith("g has collapsed: spread 0.00") for record in caplog.records)
     assert not any(record.message.startswith("h has collapsed") for record in caplog.records)
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.5])
-def test_shares_are_checked(tmp_path, share):
-    with pytest.raises(ValueError, match=f"pretrained_weight_share={share}: it must be between 0 and 1"):
-        SiamURETrainingArguments(str(tmp_path), pretrained_weight_share=share)
-
-
 def test_too_few_rows(encoder, rows, tmp_path):
-    with pytest.raises(ValueError, match="5 training instances are too few for 3 clusters and 5 neighbors"):
+    with pytest.raises(ValueError, match="5 training examples are too few for 3 clusters and 5 neighbors"):
         make_trainer(encoder, rows.select(range(5)), tmp_path)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import SpaceCard
 
-METRICS = Path(__file__).parents[1] / "metrics"
+METRICS = Path(__file__).parents[2] / "metrics"
 FILES = {"README.md", "app.py", "b_cubed.py", "requirements.txt"}
 
 LOAD = """

@@ -1,50 +1,11 @@
 """Two processes train the model that one trains: real processes that talk over gloo."""
 
-import json
-import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
-REPOSITORY = Path(__file__).parents[1]
-
-
-def execute(encoder: str, folder: Path, runs: list[dict]) -> tuple[list[int], str]:
-    """The exit status of each run of `tests.distributed_run`, and all that they printed."""
-    jobs = folder / "jobs.json"
-    jobs.write_text(json.dumps([{"encoder": encoder, **run} for run in runs]))
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.distributed_run", str(jobs)],
-        cwd=REPOSITORY,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    statuses = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("status ")]
-    assert len(statuses) == len(runs), done.stdout
-    return statuses, done.stdout
-
-
-class Result:
-    def __init__(self, folder: Path):
-        results = json.loads((folder / "results.json").read_text())
-        self.logs, self.metrics, self.processes = results["logs"], results["metrics"], results["processes"]
-        self.neighbors = np.load(folder / "neighbors.npy")
-        self.weights = load_file(folder / "model.safetensors")
-
-    def trajectory(self) -> list[dict[str, float]]:
-        """Epoch, loss and its parts, step by step."""
-        return [
-            {name: value for name, value in entry.items() if name == "epoch" or name.startswith("loss")}
-            for entry in self.logs
-            if "loss" in entry
-        ]
+from ..helpers.distributed import Result, execute
 
 
 def assert_follows(two: Result, one: Result):
@@ -71,8 +32,11 @@ SETTINGS = {
         61,
         {"per_device_train_batch_size": 8, "num_train_epochs": 2, "clustering_loss": "neighbor_cosine"},
         {
-            **{"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2, "dataloader_num_workers": 2},
-            **{"num_train_epochs": 2, "clustering_loss": "neighbor_cosine"},
+            "per_device_train_batch_size": 2,
+            "gradient_accumulation_steps": 2,
+            "dataloader_num_workers": 2,
+            "num_train_epochs": 2,
+            "clustering_loss": "neighbor_cosine",
         },
     ),
     "accumulated entropy": (
