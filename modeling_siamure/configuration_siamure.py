@@ -66,21 +66,31 @@ class SiamUREConfig(PreTrainedConfig):
         encoder = self.encoder_config
         encoder = encoder.to_dict() if isinstance(encoder, PreTrainedConfig) else encoder or {}
         if {"auto_map", "trust_remote_code"} & encoder.keys():
-            raise ValueError("encoder_config asks for code of its own; only encoders of transformers itself are loaded")
+            raise ValueError(
+                "encoder_config asks for code of its own; only encoders of transformers itself are loaded"
+            )
         path = encoder.get("_name_or_path") or encoder.get("name_or_path")
         if path and isinstance(self.encoder_config, dict):
-            raise ValueError(f"encoder_config points to {path!r}; the weights of an encoder are in its model")
+            raise ValueError(
+                f"encoder_config points to {path!r}; the weights of an encoder are in its model"
+            )
         if self.id2label is None:
             num_labels = kwargs.pop("num_labels", 10)
             self.id2label = {i: f"cluster {i}" for i in range(num_labels)}
             self.label2id = {label: i for i, label in self.id2label.items()}
-        if __package__ == "modeling_siamure":  # which registers its pipeline; a checkpoint's own would ask for trust
+        if (
+            __package__ == "modeling_siamure"
+        ):  # which registers its pipeline; a checkpoint's own would ask for trust
             kwargs.pop("custom_pipelines", None)
         super().__post_init__(**kwargs)
-        self.encoder_config._name_or_path = ""  # would leak a folder of the machine that trained the model
+        self.encoder_config._name_or_path = (
+            ""  # would leak a folder of the machine that trained the model
+        )
         num_layers = self.encoder_config.num_hidden_layers
         if self.mention_layer is not None and not 1 <= self.mention_layer <= num_layers:
-            raise ValueError(f"mention_layer={self.mention_layer} is not one of the encoder's layers 1 to {num_layers}")
+            raise ValueError(
+                f"mention_layer={self.mention_layer} is not one of the encoder's layers 1 to {num_layers}"
+            )
         self.entity_types = self.entity_types or []
 
     def get_text_config(self, decoder=None, encoder=None) -> PreTrainedConfig:

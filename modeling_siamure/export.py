@@ -37,11 +37,16 @@ def export_program(model: SiamUREModel) -> ExportedProgram:
     embeddings = program.module()(batch["input_ids"], batch["attention_mask"])
     ```
     """
-    shape = {0: Dim("batch"), 1: Dim("length", max=model.config.encoder_config.max_position_embeddings)}
+    shape = {
+        0: Dim("batch"),
+        1: Dim("length", max=model.config.encoder_config.max_position_embeddings),
+    }
     inputs = [torch.ones(2, 8, dtype=torch.long, device=model.device) for _ in INPUTS]
     was_training = model.training
     try:
-        return torch.export.export(_Embedder(model.eval()), tuple(inputs), dynamic_shapes=(shape, shape))
+        return torch.export.export(
+            _Embedder(model.eval()), tuple(inputs), dynamic_shapes=(shape, shape)
+        )
     finally:
         model.train(was_training)
 
@@ -61,7 +66,11 @@ def export_onnx(model: SiamUREModel, path: str | Path) -> None:
     ```
     """
     program = torch.onnx.export(
-        export_program(model), dynamo=True, input_names=INPUTS, output_names=["relation_embedding"], verbose=False
+        export_program(model),
+        dynamo=True,
+        input_names=INPUTS,
+        output_names=["relation_embedding"],
+        verbose=False,
     )
     with atomic_path(path) as partial:
         program.save(partial)

@@ -46,7 +46,9 @@ def siamese_loss(predictions: torch.Tensor, projections: torch.Tensor) -> torch.
 
 
 def consistency_loss(
-    view_logits: torch.Tensor, neighbor_logits: torch.Tensor, reduction: Literal["mean", "sum"] = "mean"
+    view_logits: torch.Tensor,
+    neighbor_logits: torch.Tensor,
+    reduction: Literal["mean", "sum"] = "mean",
 ) -> torch.Tensor:
     """Return the first term of Eq. 7: minus the mean of log <Phi(x), Phi(k)>.
 
@@ -62,7 +64,9 @@ def consistency_loss(
     """
     views = F.log_softmax(view_logits.float(), dim=-1).unsqueeze(2)
     neighbors = F.log_softmax(neighbor_logits.float(), dim=-1).unsqueeze(0)
-    agreement = torch.logsumexp(views + neighbors, dim=-1)  # in log space: the product of probabilities underflows
+    agreement = torch.logsumexp(
+        views + neighbors, dim=-1
+    )  # in log space: the product of probabilities underflows
     agreement = agreement.mean(dim=-1) if reduction == "mean" else agreement.sum(dim=-1)
     return -agreement.mean()
 
@@ -75,7 +79,9 @@ def negative_entropy(probabilities: torch.Tensor) -> torch.Tensor:
     >>> negative_entropy(torch.tensor([0.5, 0.5, 0.0]))
     tensor(-0.6931)
     """
-    return (probabilities * probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()).sum()
+    return (
+        probabilities * probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()
+    ).sum()
 
 
 def semantic_clustering_loss(
@@ -106,7 +112,9 @@ def semantic_clustering_loss(
     return consistency_loss(view_logits, neighbor_logits, reduction), entropy
 
 
-def neighbor_cosine_loss(view_embeddings: torch.Tensor, neighbor_embeddings: torch.Tensor) -> torch.Tensor:
+def neighbor_cosine_loss(
+    view_embeddings: torch.Tensor, neighbor_embeddings: torch.Tensor
+) -> torch.Tensor:
     """Return the term that the authors' code uses in place of Eq. 7.
 
     It is minus the mean cosine of an anchor and its neighbors. It knows no clusters and nothing in it keeps embeddings apart; it is here for comparison.
@@ -192,7 +200,9 @@ def joint_loss(
 
     def stacked(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         groups = rows.unflatten(0, (2 + neighbors_per_anchor, -1))
-        return groups[:2], groups[2:].transpose(0, 1)  # (views, batch, ...), (batch, neighbors, ...)
+        return groups[:2], groups[2:].transpose(
+            0, 1
+        )  # (views, batch, ...), (batch, neighbors, ...)
 
     views, neighbors = stacked(outputs.relation_embedding)
     if use_mlps:

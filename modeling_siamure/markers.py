@@ -126,12 +126,16 @@ def read_markers(text: str) -> MarkedSentence:
         positions[role], types[role], done = length, match["type"], end
     for role, name in enumerate(ROLES):
         if role not in positions:
-            raise ValueError(f"the marker of the {name}, such as {marker(role)}, is missing in {text!r}")
+            raise ValueError(
+                f"the marker of the {name}, such as {marker(role)}, is missing in {text!r}"
+            )
     head = positions[HEAD_START], positions[HEAD_END]
     tail = positions[TAIL_START], positions[TAIL_END]
     if head[0] >= head[1] or tail[0] >= tail[1]:
         raise ValueError(f"a mention is empty or its markers are out of order in {text!r}")
-    return MarkedSentence("".join([*pieces, text[done:]]), head, tail, types[HEAD_START], types[TAIL_START])
+    return MarkedSentence(
+        "".join([*pieces, text[done:]]), head, tail, types[HEAD_START], types[TAIL_START]
+    )
 
 
 def find_entity_types(texts: Iterable[str]) -> list[str]:
@@ -140,14 +144,18 @@ def find_entity_types(texts: Iterable[str]) -> list[str]:
     >>> find_entity_types(["<e1:PER> Ada </e1:PER> met <e2> Bo </e2>"])
     ['PER']
     """
-    return sorted({match["type"] for text in texts for match in MARKER.finditer(text) if match["type"]})
+    return sorted(
+        {match["type"] for text in texts for match in MARKER.finditer(text) if match["type"]}
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Vocabulary
 
 
-def extend_tokenizer(tokenizer: PreTrainedTokenizerBase, entity_types: Sequence[str]) -> tuple[int, list[str]]:
+def extend_tokenizer(
+    tokenizer: PreTrainedTokenizerBase, entity_types: Sequence[str]
+) -> tuple[int, list[str]]:
     """Adds the markers to a tokenizer, as one block of special tokens: four untyped ones, then four a type.
 
     A marker's role is then `(token id - first id) % 4`, which the model reads without any table.
@@ -170,14 +178,20 @@ def extend_tokenizer(tokenizer: PreTrainedTokenizerBase, entity_types: Sequence[
     tokenizer.add_tokens(tokens, special_tokens=True)
     ids = tokenizer.convert_tokens_to_ids(markers)
     if ids != list(range(ids[0], ids[0] + len(ids))):
-        raise ValueError("the tokenizer has other tokens behind its markers; start from the tokenizer of the encoder")
+        raise ValueError(
+            "the tokenizer has other tokens behind its markers; start from the tokenizer of the encoder"
+        )
     return ids[0], types
 
 
 def known_entity_types(tokenizer: PreTrainedTokenizerBase) -> list[str]:
     """The entity types whose markers a tokenizer has, in the order of their ids."""
     added = sorted(tokenizer.get_added_vocab().items(), key=lambda item: item[1])
-    return [match["type"] for text, _ in added if (match := MARKER.fullmatch(text)) and text.startswith("<e1:")]
+    return [
+        match["type"]
+        for text, _ in added
+        if (match := MARKER.fullmatch(text)) and text.startswith("<e1:")
+    ]
 
 
 def name_words(entity_type: str) -> str:
@@ -191,7 +205,9 @@ def name_words(entity_type: str) -> str:
 
 @torch.no_grad()
 def initialize_marker_embeddings(
-    embeddings: torch.nn.Embedding, tokenizer: PreTrainedTokenizerBase, entity_types: Sequence[str | None]
+    embeddings: torch.nn.Embedding,
+    tokenizer: PreTrainedTokenizerBase,
+    entity_types: Sequence[str | None],
 ) -> None:
     """Starts each marker from the mean embedding of the word pieces of its type's name.
 
@@ -210,7 +226,11 @@ def initialize_marker_embeddings(
 
     for entity_type in entity_types:
         for role, role_words in enumerate(ROLES):
-            words = name_words(entity_type) if entity_type is not None else f"{role_words.split()[0]} entity"
+            words = (
+                name_words(entity_type)
+                if entity_type is not None
+                else f"{role_words.split()[0]} entity"
+            )
             index = tokenizer.convert_tokens_to_ids(marker(role, entity_type))
             embeddings.weight[index] = mean_of(words) + 0.1 * mean_of(role_words)
 
@@ -273,7 +293,10 @@ class EncodedSentences:
 
 
 def encode_marked(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int = 128, on_overflow: str = "raise"
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    max_length: int = 128,
+    on_overflow: str = "raise",
 ) -> EncodedSentences:
     """Turns marked sentences into token ids, keeping both mentions where a sentence is too long.
 
@@ -307,7 +330,9 @@ def encode_marked(
     prefix, suffix = framed[:at], framed[at + len(word) :]
     budget = max_length - len(prefix) - len(suffix)
 
-    rows = tokenizer([MARKER.sub(known_marker, text) for text in texts], add_special_tokens=False, verbose=False)
+    rows = tokenizer(
+        [MARKER.sub(known_marker, text) for text in texts], add_special_tokens=False, verbose=False
+    )
     for row, ids in enumerate(rows["input_ids"]):
         positions = {}
         for position, token in enumerate(ids):
@@ -315,7 +340,9 @@ def encode_marked(
                 positions.setdefault((token - first_id) % 4, position)
         if len(positions) < 4:
             missing = next(role for role in range(4) if role not in positions)
-            raise ValueError(f"row {row}: the marker of the {ROLES[missing]} is missing in {texts[row]!r}")
+            raise ValueError(
+                f"row {row}: the marker of the {ROLES[missing]} is missing in {texts[row]!r}"
+            )
         window = ids if len(ids) <= budget else _window(ids, positions, budget)
         if window is None:
             if on_overflow == "raise":
@@ -341,7 +368,9 @@ def _window(ids: list[int], positions: dict[int, int], budget: int) -> list[int]
     if spare >= 0:
         left = min(start, max(spare // 2, spare - (len(ids) - end)))
         return ids[start - left :][:budget]
-    keep = spare + (second_start - first_end)  # how many of the tokens between the mentions still fit
+    keep = spare + (
+        second_start - first_end
+    )  # how many of the tokens between the mentions still fit
     if second_start < first_end or keep < 0:
         return None
     return ids[start : first_end + (keep + 1) // 2] + ids[second_start - keep // 2 : end]

@@ -203,7 +203,10 @@ class SiamUREPredictor(nn.Sequential):
 
     def __init__(self, size: int, hidden_size: int):
         super().__init__(
-            nn.Linear(size, hidden_size), nn.LayerNorm(hidden_size), nn.ReLU(), nn.Linear(hidden_size, size)
+            nn.Linear(size, hidden_size),
+            nn.LayerNorm(hidden_size),
+            nn.ReLU(),
+            nn.Linear(hidden_size, size),
         )
 
 
@@ -211,7 +214,9 @@ class SiamUREPreTrainedModel(PreTrainedModel):
     config_class = SiamUREConfig
     base_model_prefix = "encoder"
     supports_gradient_checkpointing = True
-    accepts_loss_kwargs = False  # each loss is a mean over its batch: gradient accumulation averages
+    accepts_loss_kwargs = (
+        False  # each loss is a mean over its batch: gradient accumulation averages
+    )
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_flex_attn = True
@@ -265,14 +270,20 @@ class SiamUREModel(SiamUREPreTrainedModel):
         self._mention_states: torch.Tensor | None = None  # within a forward pass only
         if config.mention_layer is not None:
             # A hook of our own: the states that transformers records can't be compiled.
-            _layers(self.encoder)[config.mention_layer - 1].register_forward_hook(self._keep_mention_states)
+            _layers(self.encoder)[config.mention_layer - 1].register_forward_hook(
+                self._keep_mention_states
+            )
         size = config.relation_embedding_size
         projection_size = config.projection_size or size
         self.projector = SiamUREProjector(size, projection_size)
-        self.predictor = SiamUREPredictor(projection_size, config.predictor_size or projection_size // 4)
+        self.predictor = SiamUREPredictor(
+            projection_size, config.predictor_size or projection_size // 4
+        )
         self.cluster_head = nn.Linear(size, config.num_labels)
         # Means of L2-normalized h: the partition that id2label names. The head's partition is another one.
-        self.register_buffer("cluster_centroids", torch.zeros(config.num_labels, size, dtype=torch.float32))
+        self.register_buffer(
+            "cluster_centroids", torch.zeros(config.num_labels, size, dtype=torch.float32)
+        )
         self.post_init()
 
     @classmethod
@@ -309,31 +320,48 @@ class SiamUREModel(SiamUREPreTrainedModel):
         if pooling_layer is not None:
             num_layers = encoder_config.num_hidden_layers
             if not 1 <= pooling_layer <= num_layers:
-                raise ValueError(f"pooling_layer={pooling_layer} is not one of the encoder's layers 1 to {num_layers}")
+                raise ValueError(
+                    f"pooling_layer={pooling_layer} is not one of the encoder's layers 1 to {num_layers}"
+                )
             encoder_config.num_hidden_layers = pooling_layer
             if getattr(encoder_config, "layer_types", None):
                 encoder_config.layer_types = encoder_config.layer_types[:pooling_layer]
         if mention_depth is not None:
             if not 0 < mention_depth <= 1:
-                raise ValueError(f"mention_depth={mention_depth}: it must be above 0 and not above 1")
-            config_kwargs["mention_layer"] = max(1, round(mention_depth * encoder_config.num_hidden_layers))
+                raise ValueError(
+                    f"mention_depth={mention_depth}: it must be above 0 and not above 1"
+                )
+            config_kwargs["mention_layer"] = max(
+                1, round(mention_depth * encoder_config.num_hidden_layers)
+            )
         if dropout is not None:
             for name, value in encoder_config.to_dict().items():
-                if "dropout" in name and "classifier" not in name and isinstance(value, int | float):
+                if (
+                    "dropout" in name
+                    and "classifier" not in name
+                    and isinstance(value, int | float)
+                ):
                     setattr(encoder_config, name, dropout)
         first_marker_id, types = extend_tokenizer(tokenizer, entity_types or [])
         if config_kwargs.get("pooling") == "auto":
             config_kwargs["pooling"] = "marker_context" if types else "mention_context"
         config = SiamUREConfig(
-            encoder_config=encoder_config, entity_types=types, first_marker_id=first_marker_id, **config_kwargs
+            encoder_config=encoder_config,
+            entity_types=types,
+            first_marker_id=first_marker_id,
+            **config_kwargs,
         )
         model = cls(config)
         encoder = AutoModel.from_pretrained(path, dtype=torch.float32)
         # Not strict: the pooler and the layers above pooling_layer stay behind.
         missing = model.encoder.load_state_dict(encoder.state_dict(), strict=False).missing_keys
         if missing:
-            raise ValueError(f"{encoder_name_or_path} lacks weights of its encoder, such as {missing[0]}")
-        model.resize_token_embeddings(max(len(tokenizer), encoder_config.vocab_size), mean_resizing=False)
+            raise ValueError(
+                f"{encoder_name_or_path} lacks weights of its encoder, such as {missing[0]}"
+            )
+        model.resize_token_embeddings(
+            max(len(tokenizer), encoder_config.vocab_size), mean_resizing=False
+        )
         initialize_marker_embeddings(model.get_input_embeddings(), tokenizer, [None, *types])
         config.pad_token_id = tokenizer.pad_token_id
         return model
@@ -344,7 +372,9 @@ class SiamUREModel(SiamUREPreTrainedModel):
         from .pipeline import RelationDiscoveryPipeline
 
         implementation = f"pipeline.{RelationDiscoveryPipeline.__name__}"
-        self.config.custom_pipelines = {"relation-discovery": {"impl": implementation, "pt": ["AutoModel"]}}
+        self.config.custom_pipelines = {
+            "relation-discovery": {"impl": implementation, "pt": ["AutoModel"]}
+        }
         super().save_pretrained(save_directory, **kwargs)
 
     @torch.no_grad()
@@ -465,7 +495,9 @@ class SiamUREModel(SiamUREPreTrainedModel):
         outputs = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **kwargs)
         last, mention_states = outputs.last_hidden_state, self._mention_states
         self._mention_states = None
-        relation_embedding = self._pool(input_ids, last if mention_states is None else mention_states, last)
+        relation_embedding = self._pool(
+            input_ids, last if mention_states is None else mention_states, last
+        )
         projection = self.projector(relation_embedding)
         return SiamUREModelOutput(
             relation_embedding=relation_embedding,
@@ -480,7 +512,9 @@ class SiamUREModel(SiamUREPreTrainedModel):
     def _keep_mention_states(self, layer: nn.Module, inputs: tuple, output: torch.Tensor | tuple):
         self._mention_states = output[0] if isinstance(output, tuple) else output
 
-    def _pool(self, input_ids: torch.LongTensor, states: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
+    def _pool(
+        self, input_ids: torch.LongTensor, states: torch.Tensor, last: torch.Tensor
+    ) -> torch.Tensor:
         """h from the states of the mentions' layer and of the last one, both `(batch_size, sequence_length, size)`."""
         is_role = marker_roles(input_ids, self.config.first_marker_id, self.config.num_markers)
         if not torch.compiler.is_compiling():
@@ -489,7 +523,9 @@ class SiamUREModel(SiamUREPreTrainedModel):
         if self.config.pooling.startswith("marker"):
             # states.shape: len would fix the batch size of an export
             rows = torch.arange(states.shape[0], device=states.device).unsqueeze(1)
-            first = is_role[:, [HEAD_START, TAIL_START]].int().argmax(dim=-1)  # where each start marker stands first
+            first = (
+                is_role[:, [HEAD_START, TAIL_START]].int().argmax(dim=-1)
+            )  # where each start marker stands first
             parts.append(last[rows, first])
         inside = relation_spans(is_role).to(states.dtype)
         # Touching or nested mentions have no tokens between them: that part stays zero.
@@ -507,7 +543,9 @@ class SiamUREModel(SiamUREPreTrainedModel):
 def _layers(encoder: nn.Module) -> nn.ModuleList:
     """The layers of an encoder, whatever it calls them."""
     count = encoder.config.num_hidden_layers
-    return next(part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == count)
+    return next(
+        part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == count
+    )
 
 
 __all__ = ["SiamUREModel", "SiamUREModelOutput", "SiamUREPreTrainedModel", "load_tokenizer"]

@@ -63,7 +63,9 @@ class RelationDiscoveryPipeline(Pipeline):
         steps: tuple[dict, dict, dict] = ({}, {}, {})
         for name, value in parameters.items():
             if name not in step:
-                raise TypeError(f"the relation-discovery pipeline takes no {name!r}; it takes {', '.join(step)}")
+                raise TypeError(
+                    f"the relation-discovery pipeline takes no {name!r}; it takes {', '.join(step)}"
+                )
             if name == "top_k" and value is not None and value < 1:
                 raise ValueError(f"top_k={value}: it must be 1 or more, or None for all clusters")
             steps[step[name]][name] = value
@@ -95,10 +97,15 @@ class RelationDiscoveryPipeline(Pipeline):
     def preprocess(self, row: str | dict, max_length: int | None = None) -> dict[str, torch.Tensor]:
         text = _marked(row)
         if max_length is None:
-            max_length = min(self.tokenizer.model_max_length, self.model.config.encoder_config.max_position_embeddings)
+            max_length = min(
+                self.tokenizer.model_max_length,
+                self.model.config.encoder_config.max_position_embeddings,
+            )
         encoded = encode_marked(self.tokenizer, [text], max_length)
         for entity_type in encoded.unknown_types:
-            logger.warning_once(f"the model has no markers for {entity_type!r}; it gets the untyped ones")
+            logger.warning_once(
+                f"the model has no markers for {entity_type!r}; it gets the untyped ones"
+            )
         input_ids = torch.tensor(encoded.input_ids)
         return {"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)}
 
@@ -111,7 +118,10 @@ class RelationDiscoveryPipeline(Pipeline):
         }
 
     def postprocess(
-        self, outputs: dict[str, torch.Tensor], top_k: int | None = 0, return_embedding: bool = False
+        self,
+        outputs: dict[str, torch.Tensor],
+        top_k: int | None = 0,
+        return_embedding: bool = False,
     ) -> dict[str, Any] | list[dict[str, Any]]:
         scores = outputs["scores"][0]
         count = len(scores) if top_k is None else min(max(top_k, 1), len(scores))
@@ -124,7 +134,9 @@ class RelationDiscoveryPipeline(Pipeline):
         if is_asked_for_one and int(outputs["cluster"]) == UNASSIGNED:
             answers[0] |= {"label": "unassigned", "cluster": UNASSIGNED}
         if return_embedding:
-            answers = [{**answer, "embedding": outputs["embedding"][0].tolist()} for answer in answers]
+            answers = [
+                {**answer, "embedding": outputs["embedding"][0].tolist()} for answer in answers
+            ]
         return answers[0] if is_asked_for_one else answers
 
 

@@ -6,7 +6,12 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from sklearn.metrics import adjusted_rand_score, completeness_score, pairwise_distances_argmin, silhouette_score
+from sklearn.metrics import (
+    adjusted_rand_score,
+    completeness_score,
+    pairwise_distances_argmin,
+    silhouette_score,
+)
 from sklearn.preprocessing import normalize
 from tqdm.auto import tqdm
 
@@ -100,7 +105,9 @@ def estimate_num_clusters(
     rng = np.random.default_rng(seed)
     drawn = np.sort(rng.permutation(len(embeddings))[:sample_size])
     rows = normalize(embeddings[drawn])
-    if len(np.unique(rows.round(6), axis=0)) < 2 * rows_per_cluster:  # too few different rows to tell
+    if (
+        len(np.unique(rows.round(6), axis=0)) < 2 * rows_per_cluster
+    ):  # too few different rows to tell
         return NumClustersEstimate(1, [])
     rows = PCA(min(num_components, *rows.shape), random_state=seed).fit_transform(rows)
     reference = rng.normal(0, rows.std(axis=0), rows.shape)
@@ -110,7 +117,9 @@ def estimate_num_clusters(
         stability = _stability(rows, numbers, seed, bar)
         by_chance = _stability(reference, numbers, seed, bar)
     trials = []
-    for number, labels, *agreement in zip(numbers, _cut(rows, rows, numbers, seed), stability, by_chance, strict=True):
+    for number, labels, *agreement in zip(
+        numbers, _cut(rows, rows, numbers, seed), stability, by_chance, strict=True
+    ):
         silhouette = float(silhouette_score(rows, labels)) if len(set(labels)) > 1 else 0.0
         types = 0.0 if type_pairs is None else float(completeness_score(type_pairs[drawn], labels))
         trials.append(NumClustersTrial(number, *agreement, silhouette, types))
@@ -120,7 +129,10 @@ def estimate_num_clusters(
         trials[i] = replace(trial, is_candidate=is_candidate)
     candidates = [trial for trial in trials if trial.is_candidate]
     least = nearly_best * max((trial.excess for trial in candidates), default=0)
-    return NumClustersEstimate(max((trial.num_clusters for trial in candidates if trial.excess >= least), default=1), trials)
+    return NumClustersEstimate(
+        max((trial.num_clusters for trial in candidates if trial.excess >= least), default=1),
+        trials,
+    )
 
 
 def _stability(
@@ -134,7 +146,9 @@ def _stability(
         partitions.append(_cut(rows[half], rows, numbers, seed + resample))
         bar.update()
     pairs = [(one, other) for i, one in enumerate(partitions) for other in partitions[:i]]
-    agreement = [[adjusted_rand_score(*cut) for cut in zip(one, other, strict=True)] for one, other in pairs]
+    agreement = [
+        [adjusted_rand_score(*cut) for cut in zip(one, other, strict=True)] for one, other in pairs
+    ]
     return np.mean(agreement, axis=0).tolist()
 
 

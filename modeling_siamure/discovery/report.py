@@ -20,7 +20,9 @@ from ..modeling_siamure import UNASSIGNED
 from ..training.model_card import SCORES
 from .estimator import RelationDiscovery
 
-PIECES = re.compile(rf"{MARKER.pattern}|(?:(?!{re.sub(r'[?]P<[a-z]+>', '?:', MARKER.pattern)}).)+", re.DOTALL)
+PIECES = re.compile(
+    rf"{MARKER.pattern}|(?:(?!{re.sub(r'[?]P<[a-z]+>', '?:', MARKER.pattern)}).)+", re.DOTALL
+)
 _PAGE = files(__package__) / "report_page"
 
 
@@ -62,7 +64,11 @@ def as_json(content: dict) -> str:
     >>> as_json({"text": "</script>"})
     '{"text": "\\\\u003c/script\\\\u003e"}'
     """
-    return re.sub("[<>&\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", json.dumps(content, ensure_ascii=False))
+    return re.sub(
+        "[<>&\u2028\u2029]",
+        lambda match: f"\\u{ord(match[0]):04x}",
+        json.dumps(content, ensure_ascii=False),
+    )
 
 
 def summarize(discovery: RelationDiscovery) -> str:

@@ -126,7 +126,9 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             if dataset is None or "input_ids" in dataset.column_names:
                 return dataset
             with args.main_process_first(desc="tokenizing"):
-                return tokenize_dataset(dataset, processing_class, args.max_length, args.on_overflow)
+                return tokenize_dataset(
+                    dataset, processing_class, args.max_length, args.on_overflow
+                )
 
         train_dataset = tokenized(train_dataset)
         eval_dataset = tokenized(eval_dataset)
@@ -358,9 +360,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         local = self._count_anchors(inputs)
         global_batch = self._sum(local)
         if num_items_in_batch is None:
-            counts = AnchorCounts(
-                local, global_batch, global_batch, num_processes=args.world_size
-            )
+            counts = AnchorCounts(local, global_batch, global_batch, num_processes=args.world_size)
         else:
             num_batches = self.current_gradient_accumulation_steps
             counts = AnchorCounts(
@@ -563,7 +563,9 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
                 text = json.dumps(results, indent=2, sort_keys=True) + "\n"
                 (partial / "all_results.json").write_text(text)
                 self.create_model_card(results=results, **card)
-                for path in sorted(partial.iterdir(), key=lambda path: path.suffix == ".safetensors"):
+                for path in sorted(
+                    partial.iterdir(), key=lambda path: path.suffix == ".safetensors"
+                ):
                     path.replace(output / path.name)
         except (OSError, SafetensorError) as error:
             raise OSError(
@@ -609,9 +611,7 @@ def snapshot_weights(module: nn.Module) -> dict[str, torch.Tensor]:
 
 
 @torch.no_grad()
-def interpolate_weights_(
-    module: nn.Module, weights: dict[str, torch.Tensor], share: float
-) -> None:
+def interpolate_weights_(module: nn.Module, weights: dict[str, torch.Tensor], share: float) -> None:
     """Average the weights of a module with earlier ones, in place (WiSE-FT, Wortsman et al. 2022).
 
     Args:

@@ -73,7 +73,9 @@ class SiamURETrainingArguments(TrainingArguments):
     )
     neighbor_reduction: Literal["mean", "sum"] = field(
         default="mean",
-        metadata={"help": "Mean over the drawn neighbors, or K times it: the sum that Eq. 7 prints."},
+        metadata={
+            "help": "Mean over the drawn neighbors, or K times it: the sum that Eq. 7 prints."
+        },
     )
     neighbor_refresh_epochs: int = field(
         default=1, metadata={"help": "Epochs between two minings of neighbors."}
@@ -97,7 +99,9 @@ class SiamURETrainingArguments(TrainingArguments):
     )
     clustering_method: Literal["kmeans", "consensus"] = field(
         default="kmeans",
-        metadata={"help": "Clustering of h: k-means (paper, 3.3), or the consensus of cluster heads."},
+        metadata={
+            "help": "Clustering of h: k-means (paper, 3.3), or the consensus of cluster heads."
+        },
     )
     kmeans_restarts: int = field(
         default=10, metadata={"help": "Starts of k-means, of which the best counts."}
