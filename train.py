@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
         check_output(args)
         read_template()
         trainer = build_trainer(model_args, data_args, args)
-    except (ValueError, OSError, HTTPError) as error:
+    except (ValueError, OSError, HTTPError, ImportError) as error:
         fail(error)
 
     results = trainer.score_type_pairs() | trainer.evaluate(metric_key_prefix="untrained")

@@ -1,5 +1,6 @@
-"""The embedding model for other runtimes: a `torch.export` program, and ONNX (extra `onnx`)."""
+"""The embedding model for other runtimes: a `torch.export` program, and ONNX (which needs onnx and onnxscript)."""
 
+import importlib.util
 from pathlib import Path
 
 import torch
@@ -59,12 +60,18 @@ def export_onnx(model: SiamUREModel, path: str | Path) -> None:
         path: The file; it appears when it is whole. Inputs and output are named and shaped as in `export_program`, the
             output is `relation_embedding`.
 
+    Raises:
+        ImportError: onnx or onnxscript is not installed.
+
     ```python
     export_onnx(AutoModel.from_pretrained("siamure-demo"), "siamure-demo.onnx")
     session = onnxruntime.InferenceSession("siamure-demo.onnx")
     (embeddings,) = session.run(None, {name: batch[name] for name in ("input_ids", "attention_mask")})
     ```
     """
+    for name in ("onnx", "onnxscript"):
+        if importlib.util.find_spec(name) is None:
+            raise ImportError(f"the ONNX export needs {name}: pip install onnx onnxscript")
     program = torch.onnx.export(
         export_program(model),
         dynamo=True,

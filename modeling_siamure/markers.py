@@ -313,6 +313,8 @@ def encode_marked(
         ValueError: A row lacks a marker, or its mentions do not fit and `on_overflow` is `"raise"`. Names the row.
     """
     result = EncodedSentences()
+    if not len(texts):
+        return result
     known = set(known_entity_types(tokenizer))
     first_id = tokenizer.convert_tokens_to_ids(marker(HEAD_START))
     num_markers = 4 * (1 + len(known))

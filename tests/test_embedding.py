@@ -1,18 +1,20 @@
-"""Embedding keeps the order of the rows; measures of collapse by hand and at their ends."""
+"""Embedding: the order of the rows, one line against a dataset, and work that is resumed."""
 
 import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
 
-from modeling_siamure import evaluation
 from modeling_siamure.data_collator import tokenize_dataset
-from modeling_siamure.evaluation import diagnose, effective_rank, embed, mean_cosine, spread
+from modeling_siamure.embedding import EmbeddingCache, embed, embed_dataset
+
+from .helpers.models import TEXTS
 
 
-def test_embed_equals_one_row_at_a_time(model, tokenizer, rows):
+def test_a_dataset_is_embedded_as_one_row_at_a_time(model, tokenizer, rows):
     model.train()
-    found = embed(model, tokenize_dataset(rows, tokenizer), tokenizer, Accelerator(cpu=True), batch_size=7)
+    dataset = tokenize_dataset(rows, tokenizer)
+    found = embed_dataset(model, tokenizer, dataset, Accelerator(cpu=True), batch_size=7)
     assert model.training
     model.eval()
     with torch.no_grad():
@@ -29,10 +31,10 @@ class CutShort(Exception):
     pass
 
 
-def test_embedding_in_a_folder_goes_on_where_it_was_cut_short(model, tokenizer, rows, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluation, "SECONDS", 0)
-    dataset, accelerator = tokenize_dataset(rows, tokenizer), Accelerator(cpu=True)
-    expected = embed(model, dataset, tokenizer, accelerator, batch_size=7)
+def test_embedding_in_a_folder_resumes_where_it_was_cut_short(model, tokenizer, rows, tmp_path):
+    dataset = tokenize_dataset(rows, tokenizer)
+    accelerator = Accelerator(cpu=True)
+    expected = embed_dataset(model, tokenizer, dataset, accelerator, batch_size=7)
     seen = []
 
     def count(module, arguments, inputs):
@@ -43,7 +45,15 @@ def test_embedding_in_a_folder_goes_on_where_it_was_cut_short(model, tokenizer, 
     hook = model.register_forward_pre_hook(count, with_kwargs=True)
 
     def run():
-        return embed(model, dataset, tokenizer, accelerator, batch_size=7, folder=tmp_path / "h")
+        return embed_dataset(
+            model,
+            tokenizer,
+            dataset,
+            accelerator,
+            batch_size=7,
+            folder=tmp_path / "h",
+            seconds_between_records=0,
+        )
 
     with pytest.raises(CutShort):
         run()
@@ -60,27 +70,47 @@ def test_embedding_in_a_folder_goes_on_where_it_was_cut_short(model, tokenizer, 
         run()
 
 
-def test_measures_at_their_ends():
-    rng = np.random.default_rng(0)
-    isotropic, one = rng.standard_normal((2000, 16)), np.ones((10, 16))
-    assert spread(isotropic) == pytest.approx(1, abs=0.02)
-    assert spread(one) == pytest.approx(0, abs=1e-6)
-    assert effective_rank(isotropic) == pytest.approx(16, abs=0.2)
-    assert effective_rank(one) == 0
-    assert effective_rank(isotropic[:, :1] * np.ones((1, 16))) == pytest.approx(1)
-    assert mean_cosine(one) == pytest.approx(1)
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+def test_one_line_embeds_as_a_dataset_does(model, tokenizer, rows, batch_size):
+    model.train()
+    found = embed(model, tokenizer, rows["text"], batch_size=batch_size)
+    assert model.training and found.dtype == np.float32 and found.shape == (60, 96)
+    dataset = tokenize_dataset(rows, tokenizer)
+    expected = embed_dataset(model, tokenizer, dataset, Accelerator(cpu=True), relation_only=True)
+    np.testing.assert_allclose(found, expected.relation, atol=1e-5)
 
 
-def test_mean_cosine_over_pairs():
-    rows = np.random.default_rng(0).standard_normal((6, 3))
-    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    pairs = [unit[i] @ unit[j] for i in range(6) for j in range(6) if i != j]
-    assert mean_cosine(rows) == pytest.approx(np.mean(pairs))
+def test_one_line_keeps_mentions_and_names_mistakes(model, tokenizer):
+    model.eval()
+    found = embed(model, tokenizer, TEXTS)
+    with torch.no_grad():
+        for row, text in enumerate(TEXTS):
+            expected = model(**tokenizer(text, return_tensors="pt")).relation_embedding[0]
+            np.testing.assert_allclose(found[row], expected, atol=1e-5)
+    assert not model.training and embed(model, tokenizer, []).shape == (0, 96)
+    tokenizer.model_max_length = 20
+    long = "who " * 600 + TEXTS[0] + " in" * 600
+    cut = "who " * 4 + TEXTS[0] + " in" * 2
+    np.testing.assert_array_equal(embed(model, tokenizer, [long]), embed(model, tokenizer, [cut]))
+    with pytest.raises(ValueError, match="row 1: the marker of the tail end is missing"):
+        embed(model, tokenizer, [TEXTS[0], "<e1> ada </e1> left <e2> acme"])
+    tokenizer.model_max_length = 8
+    with pytest.raises(ValueError, match="row 0: its two mentions alone exceed max_length=8"):
+        embed(model, tokenizer, TEXTS[:1])
 
 
-def test_diagnosis_of_the_head(model, tokenizer, rows):
-    embeddings = embed(model, tokenize_dataset(rows, tokenizer), tokenizer, Accelerator(cpu=True))
-    report = diagnose(embeddings)
-    mean = embeddings.cluster_probabilities.mean(0)
-    assert report["assignment_entropy"] == pytest.approx(-(mean * np.log(mean)).sum(), rel=1e-5)
-    assert report["used_clusters"] == len(set(embeddings.cluster_probabilities.argmax(1)))
+def test_cache_records_at_times_and_at_the_end(tmp_path):
+    accelerator = Accelerator(cpu=True)
+
+    def make(fingerprint="a", seconds=1000.0):
+        return EmbeddingCache(tmp_path / "new" / "h", fingerprint, accelerator, seconds)
+
+    cache = make()
+    cache.record(3, [], is_last=False)
+    assert make().num_done == 0  # it is too soon
+    cache.record(4, [], is_last=True)
+    assert make().num_done == 4
+    make(seconds=0).record(5, [], is_last=False)
+    assert make().num_done == 5
+    with pytest.raises(ValueError, match="holds embeddings of other rows or another model"):
+        make(fingerprint="b")

@@ -224,17 +224,3 @@ def test_a_row_without_markers_is_named(tokenizer):
     extend_tokenizer(tokenizer, [])
     with pytest.raises(ValueError, match="row 1: the marker of the tail start is missing in '<e1> ada </e1> left'"):
         encode_marked(tokenizer, ["<e1> ada </e1> <e2> bo </e2>", "<e1> ada </e1> left"])
-
-
-def test_dataset_reports_once_a_kind(rows, tokenizer, caplog):
-    extend_tokenizer(tokenizer, ["PERSON"])
-    with caplog.at_level(logging.WARNING):
-        tokenized = tokenize_dataset(rows, tokenizer, max_length=9, on_overflow="skip")
-    assert len(tokenized) == len(rows)
-    messages = [record.message for record in caplog.records if record.name.startswith("modeling_siamure")]
-    assert len(messages) == 2
-    cut = sum(len(tokenizer(text)["input_ids"]) > 9 for text in rows["text"])
-    assert messages[0].startswith(f"{cut} of 60 sentences were cut to max_length=9")
-    assert messages[1].startswith("60 mentions have an entity type that the tokenizer does not know")
-    with pytest.raises(ValueError, match="of the rows from 0 on, row 0: its two mentions alone exceed max_length=7"):
-        tokenize_dataset(rows, tokenizer, max_length=7)
