@@ -43,7 +43,9 @@ def build_trainer(
 
     from data_scripts.loading import load_train_and_validation
     from modeling_siamure import SiamURETrainer
+    from modeling_siamure.training.model_card import read_template
 
+    read_template()  # a mistake in it shows before the training
     set_seed(args.seed)
     source = {key: value for key, value in vars(data_args).items() if key != "metric"}
     train, validation = load_train_and_validation(**source, seed=args.seed)
@@ -60,17 +62,16 @@ def build_trainer(
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command; a person's mistake is one line and exit status 2."""
-    from modeling_siamure.training.model_card import read_template, results_table
-
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     try:
         arguments = sys.argv[1:] if argv is None else argv
         model_args, data_args, args = parse_arguments(arguments, on_error=fail)
         check_output(args)
-        read_template()
         trainer = build_trainer(model_args, data_args, args)
     except (ValueError, OSError, HTTPError, ImportError) as error:
         fail(error)
+
+    from modeling_siamure.training.model_card import results_table
 
     results = trainer.score_type_pairs() | trainer.evaluate(metric_key_prefix="untrained")
     dataset = data_args.dataset_name or Path(data_args.train_file).name

@@ -11,6 +11,7 @@ from modeling_siamure import SiamUREModel
 from .helpers.hub import LoopbackHub
 from .helpers.rows import TYPE_WORDS, WORDS, make_rows
 
+
 @pytest.fixture(autouse=True)
 def own_accelerator_state():
     """A trainer's precision, bfloat16 where the processor has it, would be that of all tests that follow."""
@@ -27,10 +28,27 @@ def rows() -> Dataset:
 def encoder(tmp_path_factory) -> str:
     """The folder of a plain BERT encoder of three layers with its tokenizer."""
     folder = str(tmp_path_factory.mktemp("encoder"))
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *TYPE_WORDS, "a", "##b", ".", ","]
+    words = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *WORDS,
+        *TYPE_WORDS,
+        "a",
+        "##b",
+        ".",
+        ",",
+    ]
     BertTokenizer({word: i for i, word in enumerate(words)}).save_pretrained(folder)
     torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
+    sizes = {
+        "hidden_size": 32,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
     BertModel(BertConfig(vocab_size=len(words), **sizes)).save_pretrained(folder)
     return folder
 
@@ -44,7 +62,9 @@ def tokenizer(encoder):
 def model(encoder, tokenizer) -> SiamUREModel:
     """A model whose `tokenizer` (the fixture) has its markers."""
     torch.manual_seed(0)
-    return SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], pooling="mention_context", num_labels=3)
+    return SiamUREModel.from_encoder(
+        encoder, tokenizer, ["PERSON", "FIRM"], pooling="mention_context", num_labels=3
+    )
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from modeling_siamure.data_collator import (
     tokenize_dataset,
     type_pairs,
 )
+from modeling_siamure.markers import extend_tokenizer
 
 from .helpers.models import TEXTS
 
@@ -41,7 +42,9 @@ def test_collator_by_hand(tokenizer, marks):
 
 def test_collator_refuses_a_row_without_markers(tokenizer, marks):
     with pytest.raises(ValueError, match="row 1 of the batch lacks the marker of the tail start"):
-        RelationCollator(tokenizer, num_views=1)([{"input_ids": [*marks]}, {"input_ids": [marks[0], marks[1], 5]}])
+        RelationCollator(tokenizer, num_views=1)(
+            [{"input_ids": [*marks]}, {"input_ids": [marks[0], marks[1], 5]}]
+        )
 
 
 def test_padding_is_masked(tokenizer, marks):
@@ -72,12 +75,18 @@ def test_dataset_reports_once_a_kind(rows, tokenizer, caplog):
     with caplog.at_level(logging.WARNING):
         tokenized = tokenize_dataset(rows, tokenizer, max_length=9, on_overflow="skip")
     assert len(tokenized) == len(rows)
-    messages = [record.message for record in caplog.records if record.name.startswith("modeling_siamure")]
+    messages = [
+        record.message for record in caplog.records if record.name.startswith("modeling_siamure")
+    ]
     assert len(messages) == 2
     cut = sum(len(tokenizer(text)["input_ids"]) > 9 for text in rows["text"])
     assert messages[0].startswith(f"{cut} of 60 sentences were cut to max_length=9")
-    assert messages[1].startswith("60 mentions have an entity type that the tokenizer does not know")
-    with pytest.raises(ValueError, match="of the rows from 0 on, row 0: its two mentions alone exceed max_length=7"):
+    assert messages[1].startswith(
+        "60 mentions have an entity type that the tokenizer does not know"
+    )
+    with pytest.raises(
+        ValueError, match="of the rows from 0 on, row 0: its two mentions alone exceed max_length=7"
+    ):
         tokenize_dataset(rows, tokenizer, max_length=7)
 
 

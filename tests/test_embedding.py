@@ -58,15 +58,21 @@ def test_embedding_in_a_folder_resumes_where_it_was_cut_short(model, tokenizer, 
     with pytest.raises(CutShort):
         run()
     found = run()
-    assert seen == [7] * 5 + [7] * 4 + [4]  # 60 rows: four batches, the one that was cut short, and on from there
+    assert seen == [7] * 5 + [7] * 4 + [
+        4
+    ]  # 60 rows: four batches, the one that was cut short, and on from there
     for name in ("relation", "projection", "cluster_probabilities"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
-    assert (np.fromfile(tmp_path / "h" / "relation.f32", np.float32) == expected.relation.ravel()).all()
+    assert (
+        np.fromfile(tmp_path / "h" / "relation.f32", np.float32) == expected.relation.ravel()
+    ).all()
     assert (run().relation == expected.relation).all() and len(seen) == 11  # the last batch only
     hook.remove()
     with torch.no_grad():
         model.encoder.embeddings.word_embeddings.weight[0] += 1
-    with pytest.raises(ValueError, match="holds embeddings of other rows or another model; give another folder"):
+    with pytest.raises(
+        ValueError, match="holds embeddings of other rows or another model; give another folder"
+    ):
         run()
 
 

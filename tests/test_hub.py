@@ -57,10 +57,6 @@ print(json.dumps(found))
 """
 
 
-
-
-
-
 @pytest.fixture(scope="module")
 def world(encoder, tmp_path_factory):
     """What strangers and the package make of one model on a hub, whose first commit was another model."""
@@ -80,11 +76,21 @@ def world(encoder, tmp_path_factory):
         repo.commit({path.name: path.read_bytes() for path in files})
         (folder / "home").mkdir()
         arguments = json.dumps([TEXT, SPANS, str(folder / "saved_again"), first])
-        online = run(STRANGER + ONLINE, arguments, environment=hub.environment(folder / "home"), cwd=folder / "home")
-        at_home = run(AT_HOME, TEXT, environment=hub.environment(folder / "other_home"), cwd=REPOSITORY)
+        online = run(
+            STRANGER + ONLINE,
+            arguments,
+            environment=hub.environment(folder / "home"),
+            cwd=folder / "home",
+        )
+        at_home = run(
+            AT_HOME, TEXT, environment=hub.environment(folder / "other_home"), cwd=REPOSITORY
+        )
         environment = hub.environment(folder / "home")
     offline = run(
-        STRANGER + OFFLINE, arguments, environment={**environment, "HF_HUB_OFFLINE": "1"}, cwd=folder / "home"
+        STRANGER + OFFLINE,
+        arguments,
+        environment={**environment, "HF_HUB_OFFLINE": "1"},
+        cwd=folder / "home",
     )
     batch = tokenizer(TEXT, return_tensors="pt")
     ask = RelationDiscoveryPipeline(model=model, tokenizer=tokenizer)
@@ -136,9 +142,16 @@ def test_a_pinned_commit(world):
 
 
 def test_the_pipeline_of_a_stranger(world):
-    answers = [*world["online"]["answers"], world["online"]["inferred"], *world["offline"]["answers"]]
+    answers = [
+        *world["online"]["answers"],
+        world["online"]["inferred"],
+        *world["offline"]["answers"],
+    ]
     for answer in answers:
-        assert answer["label"] == world["answer"]["label"] and answer["cluster"] == world["answer"]["cluster"]
+        assert (
+            answer["label"] == world["answer"]["label"]
+            and answer["cluster"] == world["answer"]["cluster"]
+        )
         assert answer["score"] == pytest.approx(world["answer"]["score"], abs=1e-5)
 
 
@@ -176,11 +189,15 @@ def test_a_download_that_breaks_off_leaves_nothing_that_loads(world, loopback_hu
     loopback_hub.cut = "model-00002"
     arguments = json.dumps([TEXT, SPANS, "", ""])
     environment = {**loopback_hub.environment(tmp_path / "home"), "HF_HUB_DOWNLOAD_TIMEOUT": "2"}
-    broken = run(STRANGER + ATTEMPTS, arguments, environment=environment, cwd=tmp_path)["siamure-tacred"]
+    broken = run(STRANGER + ATTEMPTS, arguments, environment=environment, cwd=tmp_path)[
+        "siamure-tacred"
+    ]
     assert broken.keys() == {"error"}
     assert not list((tmp_path / "home").rglob("snapshots/*/model-00002*"))
     loopback_hub.cut = ""
-    found = run(STRANGER + ATTEMPTS, arguments, environment=environment, cwd=tmp_path)["siamure-tacred"]
+    found = run(STRANGER + ATTEMPTS, arguments, environment=environment, cwd=tmp_path)[
+        "siamure-tacred"
+    ]
     close(found["embedding"], world["embedding"])
 
 
@@ -196,21 +213,35 @@ def test_bad_checkpoints_are_refused_and_run_nothing(world, loopback_hub, tmp_pa
         (folder / "evil.py").write_text("open('executed', 'w')\n")
         loopback_hub.add_folder("model", name, folder)
 
-    publish("tampered", lambda content: content.replace(b'"data_offsets":[0,', b'"data_offsets":[9,', 1))
+    publish(
+        "tampered", lambda content: content.replace(b'"data_offsets":[0,', b'"data_offsets":[9,', 1)
+    )
     publish("truncated", lambda content: content[: len(content) // 2])
-    publish("remote-code", auto_map={"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil"}, model_type="evil")
+    publish(
+        "remote-code",
+        auto_map={"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil"},
+        model_type="evil",
+    )
     publish("local-path", _name_or_path=str(tmp_path / "truncated"))
     cwd = tmp_path / "work"
     cwd.mkdir()
-    arguments, environment = json.dumps([TEXT, SPANS, "", ""]), loopback_hub.environment(tmp_path / "home")
+    arguments, environment = (
+        json.dumps([TEXT, SPANS, "", ""]),
+        loopback_hub.environment(tmp_path / "home"),
+    )
     code = STRANGER + ATTEMPTS
     if who == "someone with the package":
         code = code.replace('("modeling_siamure", ', "(").replace('"trust_remote_code": True', "")
-        code, environment = f"import modeling_siamure\n{code}", {**environment, "PYTHONPATH": str(REPOSITORY)}
+        code, environment = (
+            f"import modeling_siamure\n{code}",
+            {**environment, "PYTHONPATH": str(REPOSITORY)},
+        )
     attempts = run(code, arguments, environment=environment, cwd=cwd)
     found = {name: attempt.get("error") for name, attempt in attempts.items()}
     assert "the weights of tampered are damaged" in found["tampered"]
     assert "the weights of truncated are damaged" in found["truncated"]
     assert "encoder_config asks for code of its own" in found["remote-code"]
     assert f"encoder_config points to '{tmp_path / 'truncated'}'" in found["local-path"]
-    assert list(cwd.iterdir()) == [] and not [path for path in loopback_hub.requests if "evil" in path]
+    assert list(cwd.iterdir()) == [] and not [
+        path for path in loopback_hub.requests if "evil" in path
+    ]

@@ -28,7 +28,9 @@ def test_siamese_loss_by_hand():
     # cosines: d1 with g2 is 0.6, d2 with g1 is 1/sqrt(2)
     predictions = torch.tensor([[[3.0, 4.0]], [[1.0, 1.0]]])
     projections = torch.tensor([[[0.0, 2.0]], [[5.0, 0.0]]])
-    assert siamese_loss(predictions, projections).item() == pytest.approx(-(0.6 + math.sqrt(0.5)) / 2)
+    assert siamese_loss(predictions, projections).item() == pytest.approx(
+        -(0.6 + math.sqrt(0.5)) / 2
+    )
 
 
 def test_stop_gradient():
@@ -40,7 +42,10 @@ def test_stop_gradient():
     both = torch.randn(2, 4, 8, requires_grad=True)  # without MLPs: h is prediction and target
     siamese_loss(both, both).backward()
     fixed = both.detach()
-    by_hand = (negative_cosine_similarity(both[0], fixed[1]) + negative_cosine_similarity(both[1], fixed[0])) / 2
+    by_hand = (
+        negative_cosine_similarity(both[0], fixed[1])
+        + negative_cosine_similarity(both[1], fixed[0])
+    ) / 2
     torch.testing.assert_close(both.grad, torch.autograd.grad(by_hand, both)[0])
 
 
@@ -63,7 +68,9 @@ def test_entropy_by_hand():
 
 def test_clustering_loss_uses_the_mean_over_rows_and_views():
     views = torch.stack([logits([0.9, 0.1]), logits([0.3, 0.7])])
-    _, entropy = semantic_clustering_loss(views, logits([0.5, 0.5]).unsqueeze(0), entropy_weight=2.0)
+    _, entropy = semantic_clustering_loss(
+        views, logits([0.5, 0.5]).unsqueeze(0), entropy_weight=2.0
+    )
     assert entropy.item() == pytest.approx(2 * (0.6 * math.log(0.6) + 0.4 * math.log(0.4)))
     _, entropy = semantic_clustering_loss(
         views, logits([0.5, 0.5]).unsqueeze(0), global_mean=lambda mean: torch.tensor([0.5, 0.5])
@@ -84,7 +91,9 @@ def test_losses_are_float32_under_autocast():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         consistency, entropy = semantic_clustering_loss(rows, rows.transpose(0, 1))
         assert consistency.dtype == entropy.dtype == siamese_loss(rows, rows).dtype == torch.float32
-    torch.testing.assert_close(consistency, consistency_loss(rows.float(), rows.float().transpose(0, 1)))
+    torch.testing.assert_close(
+        consistency, consistency_loss(rows.float(), rows.float().transpose(0, 1))
+    )
 
 
 def test_neighbor_cosine_by_hand():

@@ -8,7 +8,9 @@ REPOSITORY = Path(__file__).parents[2]
 
 def write_rows(path: Path, rows: list[dict]) -> Path:
     """Writes rows as JSON lines, without the marked sentence; returns the path."""
-    path.write_text("".join(json.dumps({key: row[key] for key in row if key != "text"}) + "\n" for row in rows))
+    path.write_text(
+        "".join(json.dumps({key: row[key] for key in row if key != "text"}) + "\n" for row in rows)
+    )
     return path
 
 

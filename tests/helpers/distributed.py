@@ -65,7 +65,9 @@ def shares(prediction) -> dict[str, float]:
 
 def different(count: int, seed: int = 0) -> Dataset:
     """Rows of which no two are equal: which of two equal rows is the nearer neighbor is a matter of rounding."""
-    return Dataset.from_list(list({row["text"]: row for row in make_rows(2 * count, seed)}.values())[:count])
+    return Dataset.from_list(
+        list({row["text"]: row for row in make_rows(2 * count, seed)}.values())[:count]
+    )
 
 
 def shard(state_dict_type: str):
@@ -74,8 +76,12 @@ def shard(state_dict_type: str):
     torch does so on any device, but accelerate asks for FSDP on accelerators only.
     """
     PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
-    settings = yaml.safe_load(FSDP.read_text())["fsdp_config"] | {"fsdp_state_dict_type": state_dict_type}
-    os.environ |= {name.upper(): str(value) for name, value in settings.items()} | {"ACCELERATE_USE_FSDP": "true"}
+    settings = yaml.safe_load(FSDP.read_text())["fsdp_config"] | {
+        "fsdp_state_dict_type": state_dict_type
+    }
+    os.environ |= {name.upper(): str(value) for name, value in settings.items()} | {
+        "ACCELERATE_USE_FSDP": "true"
+    }
 
 
 def run(
@@ -95,7 +101,12 @@ def run(
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     trainer = SiamURETrainer(
         SiamUREModel.from_encoder(
-            encoder, tokenizer, ["PERSON", "FIRM"], num_labels=3, dropout=dropout, pooling="mention_context"
+            encoder,
+            tokenizer,
+            ["PERSON", "FIRM"],
+            num_labels=3,
+            dropout=dropout,
+            pooling="mention_context",
         ),
         args,
         train_dataset=different(rows),
@@ -109,7 +120,11 @@ def run(
     trainer.save_model()
     if trainer.is_world_process_zero():
         np.save(Path(output_dir, "neighbors.npy"), trainer.neighbors)
-        results = {"logs": trainer.state.log_history, "metrics": metrics, "processes": args.world_size}
+        results = {
+            "logs": trainer.state.log_history,
+            "metrics": metrics,
+            "processes": args.world_size,
+        }
         Path(output_dir, "results.json").write_text(json.dumps(results))
 
 
@@ -166,7 +181,9 @@ def train_and_kill(processes: int, job: dict, kills: int) -> int:
         if not kills:
             return wait(alive)
         if random.random() < 0.8:  # else the moment is somewhere in the start
-            while set(folder.glob("checkpoint-*")) == before and all(one.is_alive() for one in alive):
+            while set(folder.glob("checkpoint-*")) == before and all(
+                one.is_alive() for one in alive
+            ):
                 time.sleep(0.005)
         time.sleep(random.uniform(0, 0.4))
         if not any(one.is_alive() for one in alive):
@@ -186,12 +203,19 @@ def execute(encoder: str, folder: Path, runs: list[dict]) -> tuple[list[int], st
     done = subprocess.run(
         [sys.executable, "-m", "tests.helpers.distributed", str(jobs)],
         cwd=REPOSITORY,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"},
+        env={
+            **os.environ,
+            "HF_HUB_OFFLINE": "1",
+            "OMP_NUM_THREADS": "1",
+            "TORCH_CPP_LOG_LEVEL": "ERROR",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    statuses = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("status ")]
+    statuses = [
+        int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("status ")
+    ]
     assert len(statuses) == len(runs), done.stdout
     return statuses, done.stdout
 
@@ -201,14 +225,22 @@ class Result:
 
     def __init__(self, folder: Path):
         results = json.loads((folder / "results.json").read_text())
-        self.logs, self.metrics, self.processes = results["logs"], results["metrics"], results["processes"]
+        self.logs, self.metrics, self.processes = (
+            results["logs"],
+            results["metrics"],
+            results["processes"],
+        )
         self.neighbors = np.load(folder / "neighbors.npy")
         self.weights = load_file(folder / "model.safetensors")
 
     def trajectory(self) -> list[dict[str, float]]:
         """Epoch, loss and its parts, step by step."""
         return [
-            {name: value for name, value in entry.items() if name == "epoch" or name.startswith("loss")}
+            {
+                name: value
+                for name, value in entry.items()
+                if name == "epoch" or name.startswith("loss")
+            }
             for entry in self.logs
             if "loss" in entry
         ]
@@ -221,5 +253,7 @@ if __name__ == "__main__":
     for job in json.loads(Path(sys.argv[1]).read_text()):
         processes, kills, number = (job.pop(name, 0) for name in ("processes", "kills", "signal"))
         print("started", job, flush=True)
-        status = train_and_kill(processes, job, kills) if kills else wait(start(processes, job, number))
+        status = (
+            train_and_kill(processes, job, kills) if kills else wait(start(processes, job, number))
+        )
         print("status", status, flush=True)

@@ -24,7 +24,9 @@ def make_model(encoder: str) -> tuple[SiamUREModel, AutoTokenizer]:
     """A model with clusters in it, as after a training."""
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(encoder)
-    model = SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], pooling="mention_context", num_labels=3)
+    model = SiamUREModel.from_encoder(
+        encoder, tokenizer, ["PERSON", "FIRM"], pooling="mention_context", num_labels=3
+    )
     centroids = torch.nn.functional.normalize(torch.randn(3, 96), dim=-1) / 2
     names = ["PERSON→FIRM · left, quit", "PERSON→FIRM · founded", "FIRM→FIRM · sued"]
     model.set_clusters(centroids, [3, 2, 1], names)
@@ -51,9 +53,16 @@ def make_trainer(
     args = SiamURETrainingArguments(str(output_dir), **(defaults | options))
     set_seed(args.seed)
     tokenizer = AutoTokenizer.from_pretrained(encoder)
-    model = SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], num_labels=3, dropout=dropout)
+    model = SiamUREModel.from_encoder(
+        encoder, tokenizer, ["PERSON", "FIRM"], num_labels=3, dropout=dropout
+    )
     return SiamURETrainer(
-        model, args, train_dataset=rows, eval_dataset=rows, processing_class=tokenizer, compute_metrics=compute_metrics
+        model,
+        args,
+        train_dataset=rows,
+        eval_dataset=rows,
+        processing_class=tokenizer,
+        compute_metrics=compute_metrics,
     )
 
 

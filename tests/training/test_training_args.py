@@ -10,7 +10,9 @@ from modeling_siamure import SiamURETrainingArguments
 
 @pytest.mark.parametrize("share", [-0.1, 1.5])
 def test_shares_are_checked(tmp_path, share):
-    with pytest.raises(ValueError, match=f"pretrained_weight_share={share}: it must be between 0 and 1"):
+    with pytest.raises(
+        ValueError, match=f"pretrained_weight_share={share}: it must be between 0 and 1"
+    ):
         SiamURETrainingArguments(str(tmp_path), pretrained_weight_share=share)
 
 

@@ -30,7 +30,11 @@ SETTINGS = {
     ),
     "accumulation": (
         61,
-        {"per_device_train_batch_size": 8, "num_train_epochs": 2, "clustering_loss": "neighbor_cosine"},
+        {
+            "per_device_train_batch_size": 8,
+            "num_train_epochs": 2,
+            "clustering_loss": "neighbor_cosine",
+        },
         {
             "per_device_train_batch_size": 2,
             "gradient_accumulation_steps": 2,
@@ -42,7 +46,11 @@ SETTINGS = {
     "accumulated entropy": (
         57,
         {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2},
-        {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2, "gradient_checkpointing": True},
+        {
+            "per_device_train_batch_size": 4,
+            "gradient_accumulation_steps": 2,
+            "gradient_checkpointing": True,
+        },
     ),
 }
 
@@ -51,14 +59,20 @@ SETTINGS = {
 def results(encoder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("distributed")
     runs = [
-        {"output_dir": str(folder / str(processes) / name), "processes": processes, "rows": setting[0]}
+        {
+            "output_dir": str(folder / str(processes) / name),
+            "processes": processes,
+            "rows": setting[0],
+        }
         | setting[processes]
         for name, setting in SETTINGS.items()
         for processes in (1, 2)
     ]
     statuses, output = execute(encoder, folder, runs)
     assert set(statuses) == {0}, output
-    return {name: [Result(folder / str(processes) / name) for processes in (1, 2)] for name in SETTINGS}
+    return {
+        name: [Result(folder / str(processes) / name) for processes in (1, 2)] for name in SETTINGS
+    }
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -82,7 +96,13 @@ def test_other_ways_follow_one_process_too(encoder, results, tmp_path):
     """Each is stopped in the first phase and resumed."""
     runs = []
     for name, way in WAYS.items():
-        run = {**SETTINGS["uneven"][2], **way, "output_dir": str(tmp_path / name), "processes": 2, "rows": 61}
+        run = {
+            **SETTINGS["uneven"][2],
+            **way,
+            "output_dir": str(tmp_path / name),
+            "processes": 2,
+            "rows": 61,
+        }
         runs += [run | {"signal": signal.SIGTERM}, run | {"resume": True}]
     statuses, output = execute(encoder, tmp_path, runs)
     assert statuses == [143, 0] * len(WAYS), output
