@@ -1,6 +1,7 @@
-"""The "relation-discovery" pipeline: which of the stored clusters a marked sentence belongs to.
+"""The "relation-discovery" pipeline: the stored cluster of a marked sentence.
 
-This file travels with every saved model, so that `pipeline` finds it where the package is not installed.
+This file travels with every saved model, so that `pipeline` finds it where the package is not
+installed.
 """
 
 from collections.abc import Iterator
@@ -76,17 +77,19 @@ class RelationDiscoveryPipeline(Pipeline):
 
         Args:
             inputs: A sentence with typed markers; or a dictionary `{"text", "head", "tail"}` with
-                `{"start", "end", "type"}` as head and tail: characters of `text`, end exclusive, and an entity type
-                that may be missing; or a list, generator or dataset of either. Rows of the instance schema, whose
-                `text` is marked already, are fine too.
+                `{"start", "end", "type"}` as head and tail: characters of `text`, end exclusive,
+                and an entity type that may be missing; or a list, generator or dataset of either.
+                Rows of the instance schema, whose `text` is marked already, are fine too.
             kwargs: `top_k`, `return_embedding`, `max_length` as above, for this call; `batch_size`.
 
         Returns:
-            `{"label", "score", "cluster"}` and, on demand, `"embedding"`; a list of these for a list; an iterator,
-            which works as it is asked, for generators and datasets. With `top_k`, a list of them each.
+            `{"label", "score", "cluster"}` and, on demand, `"embedding"`; a list of these for a
+            list; an iterator, which works as it is asked, for generators and datasets. With
+            `top_k`, a list of them each.
 
         Raises:
-            ValueError: A marker is missing or doubled, a span does not hold a mention, or the mentions are too long.
+            ValueError: A marker is missing or doubled, a span does not hold a mention, or the
+                mentions are too long.
         """
         if isinstance(inputs, list) and not inputs:
             return []
@@ -154,7 +157,8 @@ def _marked(row: str | dict) -> str:
         return insert_markers(row["text"], *spans, head.get("type"), tail.get("type"))
     except (TypeError, KeyError) as error:
         raise ValueError(
-            f"{row!r} is neither a marked sentence nor a dictionary {{'text', 'head': {{'start', 'end', 'type'}}, "
+            f"{row!r} is neither a marked sentence nor a dictionary "
+            f"{{'text', 'head': {{'start', 'end', 'type'}}, "
             f"'tail': {{'start', 'end', 'type'}}}} ({type(error).__name__}: {error})"
         ) from None
 

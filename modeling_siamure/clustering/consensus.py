@@ -1,4 +1,4 @@
-"""Clusters that neighbors agree on: cluster heads on frozen h (Eq. 7), and what they have in common.
+"""Clusters that neighbors agree on: what cluster heads on frozen h (Eq. 7) have in common.
 
 k-means cuts through groups of neighbors; a head that is trained to give neighbors the same cluster
 does not, but one head is a matter of luck. Several of them start from different partitions and
@@ -75,7 +75,7 @@ def consensus(
     Raises:
         ValueError: There are fewer rows than clusters.
 
-    >>> rows = np.repeat([[1.0, 0.0], [0.0, 1.0]], 5, axis=0) + np.linspace(0, 0.1, 20).reshape(10, 2)
+    >>> rows = np.repeat(np.eye(2), 5, axis=0) + np.linspace(0, 0.1, 20).reshape(10, 2)
     >>> clusters = consensus(rows, num_clusters=2)
     >>> clusters.sizes, clusters.method
     ([5, 5], 'consensus')
@@ -96,7 +96,8 @@ def consensus(
         if agreement < min_agreement:
             logger.warning(
                 "neighbors agree on clusters hardly better than entity types do (%.2f; %.2f is "
-                "asked for): the clusters are parts of type pairs instead of the consensus of heads",
+                "asked for): the clusters are parts of type pairs instead of the consensus of "
+                "heads",
                 agreement,
                 min_agreement,
             )

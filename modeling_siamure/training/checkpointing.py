@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there at all, logs that resume where they stopped, and signals that save one."""
+"""Checkpoints that are whole or not there, logs that resume, and signals that save one."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from transformers import Trainer, TrainerCallback
+from transformers import TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint, rotate_checkpoints
 
 from ..utils.distributed import broadcast_from_main
@@ -69,7 +69,7 @@ def find_last_checkpoint(output_dir: Path) -> Path | None:
 
 @torch.no_grad()
 def complete_optimizer_state(optimizer: torch.optim.Optimizer):
-    """Give parameters without a gradient so far the zeros that their optimizer state begins with."""
+    """Give parameters without a gradient so far the zeros that their state begins with."""
     example = next((parameter for parameter, state in optimizer.state.items() if state), None)
     for parameter in [
         parameter for group in optimizer.param_groups for parameter in group["params"]
@@ -142,7 +142,7 @@ class RestoreLogsCallback(TrainerCallback):
 
 
 class ResumableTrainerMixin:
-    """Let a [`~transformers.Trainer`] be killed at any moment and resume as if nothing had happened.
+    """Let a [`~transformers.Trainer`] be killed at any moment, and resume as if it never was.
 
     A checkpoint is written under a temporary name and then renamed. `resume_from_checkpoint=True`
     takes the newest one that is whole; where there is none yet, the run starts from the beginning.
@@ -170,8 +170,8 @@ class ResumableTrainerMixin:
         """Train; see [`~transformers.Trainer.train`].
 
         Args:
-            resume_from_checkpoint: A checkpoint's folder, or `True` for the newest whole one in `output_dir`; the
-                argument of that name (where `"true"` will do) by default.
+            resume_from_checkpoint: A checkpoint's folder, or `True` for the newest whole one in
+                `output_dir`; the argument of that name (where `"true"` will do) by default.
             kwargs: Passed on.
 
         Raises:
@@ -201,7 +201,7 @@ class ResumableTrainerMixin:
             logs |= dict(zip(names, self.accelerator.reduce(means, "mean").tolist(), strict=True))
         super().log(logs, start_time)
 
-    # ------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
     # Writing
 
     # Trainer writes a checkpoint under its final name, file by file: a run that is killed meanwhile
@@ -288,7 +288,7 @@ class ResumableTrainerMixin:
         state |= {"loss": self._tr_loss, "last_logged": torch.tensor(self._globalstep_last_logged)}
         save_file(state, Path(output_dir, self._progress_name))
 
-    # ------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
     # Reading
 
     @property

@@ -54,7 +54,8 @@ def read_template(path: Path = TEMPLATE) -> str:
     text = path.read_text(encoding="utf-8")
     if not re.match(r"---\n\{\{ *card_data *\}\}\n---\n", text):
         raise ValueError(
-            f"{path.name} has no front matter: its first lines have to be ---, {{{{ card_data }}}} and ---"
+            f"{path.name} has no front matter: its first lines have to be ---, "
+            f"{{{{ card_data }}}} and ---"
         )
     return text
 
@@ -172,8 +173,8 @@ def render_model_card(
         results=results_table(results, config.num_labels)
         or "The data had no gold relations, so nothing was scored.",
         clusters=cluster_table(clusters),
-        data=f"Data: {data_name}, {num_examples} sentences to {purpose}, whose relations (if it has "
-        "any) were not read.",
+        data=f"Data: {data_name}, {num_examples} sentences to {purpose}, whose relations (if it "
+        "has any) were not read.",
         recipe="\n".join(
             [
                 "| setting | value |",

@@ -167,11 +167,11 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
                 accumulation_steps=args.gradient_accumulation_steps,
             )
 
-    # ------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
     # An epoch
 
     def _on_epoch_begin(self, epoch: int) -> None:
-        """Prepare an epoch, counted from 0: mine neighbors if they are due, and draw this epoch's."""
+        """Prepare an epoch, counted from 0: mine neighbors if they are due, and draw from them."""
         args = self.args
         joint_epoch = epoch - args.warmup_epochs
         is_joint = args.clustering_loss != "none" and joint_epoch >= 0
@@ -297,7 +297,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
                 "all examples fall into one cluster: raise entropy_weight or the batch size"
             )
 
-    # ------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
     # A step
 
     def get_train_dataloader(self) -> torch.utils.data.DataLoader:
@@ -381,7 +381,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             self.loss_parts.setdefault(name, []).append(part.detach())
         return (loss, outputs) if return_outputs else loss
 
-    # ------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
     # The end
 
     def _on_train_end(self) -> None:
@@ -445,7 +445,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             self._show_progress,
         )
 
-    # ------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
     # Scores
 
     def evaluate(
@@ -493,7 +493,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         return metrics
 
     def score_type_pairs(self) -> dict[str, float]:
-        """Score one cluster per (head type, tail type): what can be had of `eval_dataset` unread."""
+        """Score one cluster per type pair: what can be had without reading a sentence."""
         pairs = type_pairs(self.eval_dataset)
         if pairs is None:
             pairs = np.zeros(len(self.eval_dataset), dtype=int)
@@ -576,7 +576,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             if self.args.should_save:
                 shutil.rmtree(partial, ignore_errors=True)
 
-    # ------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
     # Checkpoints: the neighbors of a running epoch travel with them
 
     def _save_rng_state(self, output_dir: str) -> None:
