@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint, rotate_checkpoints
 
 from ..utils.distributed import broadcast_from_main
@@ -24,6 +24,18 @@ logger = logging.getLogger(__name__)
 
 class CheckpointError(OSError):
     """A checkpoint could not be written. Earlier ones are whole."""
+
+
+def check_output_dir(args: TrainingArguments) -> None:
+    """Raise a `ValueError` where the output folder holds a model, or a run that is not resumed."""
+    output = Path(args.output_dir)
+    if (output / "model.safetensors").exists():
+        raise ValueError(f"{output} already holds a model; give another --output_dir, or remove it")
+    if next(output.glob("checkpoint-*"), None) and not args.resume_from_checkpoint:
+        raise ValueError(
+            f"{output} holds an unfinished run; resume with --resume_from_checkpoint true, or give "
+            "another --output_dir"
+        )
 
 
 def find_damage(checkpoint: Path) -> str | None:

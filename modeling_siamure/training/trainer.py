@@ -16,7 +16,14 @@ from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor, distribute_tensor
-from transformers import EvalPrediction, PreTrainedTokenizerBase, Trainer, TrainerCallback
+from transformers import (
+    EvalPrediction,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    ProgressCallback,
+    Trainer,
+    TrainerCallback,
+)
 
 from ..clustering import Clusters, cluster_embeddings, initialize_cluster_head, kmeans, ward
 from ..clustering.descriptions import ClusterDescription, describe_clusters
@@ -35,6 +42,7 @@ from ..utils.distributed import broadcast_from_main
 from .checkpointing import ResumableTrainerMixin
 from .diagnostics import diagnose
 from .model_card import write_model_card
+from .progress import EpochTableCallback
 from .sampling import AnchorDataset, LengthBucketBatchSampler
 from .training_args import SiamURETrainingArguments
 
@@ -156,6 +164,9 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         self._pretrained = snapshot_weights(model.encoder) if args.pretrained_weight_share else None
         self._restores_pretrained = False  # as a whole; decided when the joint phase begins
         self.add_callback(PhaseCallback(self))
+        self.remove_callback(ProgressCallback)
+        self.remove_callback(PrinterCallback)
+        self.add_callback(EpochTableCallback)
         if self.train_dataset is not None:
             self.anchors = AnchorDataset(self.train_dataset)
             self.batch_sampler = LengthBucketBatchSampler(
