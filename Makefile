@@ -27,7 +27,7 @@ lint: .venv/installed  ## ruff: style and format
 
 bench: .venv/installed  ## what the README's figures come from
 	$(BIN)/pip install --quiet --constraint constraints.txt ".[bench]"
-	$(BIN)/python -m benchmarks.demo --work_dir build/benchmarks
-	$(BIN)/python -m benchmarks.metric
+	$(BIN)/python -m benchmarks.discovery.demo
+	$(BIN)/python -m benchmarks.speed.metric
 
 .PHONY: help demo test test-all browser lint bench
