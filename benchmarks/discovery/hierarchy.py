@@ -14,16 +14,14 @@ from collections import Counter
 import numpy as np
 from sklearn.preprocessing import normalize
 
-from modeling_siamure import SiamUREConfig
-from modeling_siamure.consensus import consensus
-from modeling_siamure.evaluation import type_pairs
-from modeling_siamure.hierarchy import relation_tree, siblings
+from modeling_siamure.clustering import consensus
+from modeling_siamure.clustering.hierarchy import relation_tree, siblings
+from modeling_siamure.data_collator import type_pairs
 
 from ..corpora import load, untrained_embeddings
 from ..runs import BenchmarkParser, write_report
 
 RESIDENCE = ("city_of_residence", "state_of_residence", "country_of_residence")
-TREES = {"words between": "marker_context", "whole h": "marker"}
 
 
 def count_strangers(tree: np.ndarray, majority: list[str], counts: list[int]) -> int | None:
@@ -59,22 +57,18 @@ def main() -> None:
     gold = np.array(examples["relation"])
     pairs = type_pairs(examples)
     h = untrained_embeddings(examples, args.work_dir / "embeddings" / "sample.npy")
-    encoder = {"hidden_size": h.shape[1] // 3, "num_attention_heads": 1}
-    configs = {
-        name: SiamUREConfig(encoder_config=encoder, pooling=pooling)
-        for name, pooling in TREES.items()
-    }
+    context_sizes = {"words between": h.shape[1] // 3, "whole h": 0}
     names, labels = np.unique(gold, return_inverse=True)
     normalized = normalize(h)
     by_gold = np.stack([normalized[labels == label].mean(axis=0) for label in range(len(names))])
     results: dict[int | str, dict[str, list[int | None]]] = {"gold": {}}
-    for name, config in configs.items():
+    for name, context_size in context_sizes.items():
         strangers = count_strangers(
-            relation_tree(by_gold, config), names.tolist(), np.bincount(labels)
+            relation_tree(by_gold, context_size), names.tolist(), np.bincount(labels)
         )
         results["gold"][name] = [strangers]
     for number in args.num_clusters:
-        results[number] = {name: [] for name in configs}
+        results[number] = {name: [] for name in context_sizes}
         for seed in args.seeds:
             clusters = consensus(h, number, seed, pairs, h.shape[1] // 3)
             most_common = [
@@ -83,10 +77,10 @@ def main() -> None:
             ]
             majority = [relation for relation, _ in most_common]
             counts = [count for _, count in most_common]
-            for name, config in configs.items():
-                tree = relation_tree(clusters.centroids, config)
+            for name, context_size in context_sizes.items():
+                tree = relation_tree(clusters.centroids, context_size)
                 results[number][name].append(count_strangers(tree, majority, counts))
-    columns = " | ".join(f"strangers, {name}" for name in configs)
+    columns = " | ".join(f"strangers, {name}" for name in context_sizes)
     lines = [f"| clusters | {columns} |", "|---|---|---|"]
     for number, by_tree in results.items():
         cells = [

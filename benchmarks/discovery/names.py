@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
 from modeling_siamure import RelationDiscovery
-from modeling_siamure.naming import _alike
+from modeling_siamure.clustering.descriptions import _share_stem
 
 from ..corpora import draw, load
 from ..runs import BenchmarkParser, write_report
@@ -35,7 +35,9 @@ def main() -> None:
     gold = np.array(examples["relation"])
     folder = args.work_dir / "discovery" / "names"
     folder.mkdir(parents=True, exist_ok=True)
-    discovery = RelationDiscovery(16, model=args.model, seed=args.seed, work_dir=str(folder))
+    discovery = RelationDiscovery(
+        16, model_name_or_path=args.model, seed=args.seed, work_dir=str(folder)
+    )
     discovery.fit(examples)
     names = json.loads((args.data_root / "fewrel" / "pid2name.json").read_text())
     words_of = CountVectorizer(stop_words=list(ENGLISH_STOP_WORDS)).build_analyzer()
@@ -49,7 +51,7 @@ def main() -> None:
         matches = [
             word
             for word in cluster.words
-            if any(word == other or _alike(word, other) for other in expected)
+            if any(word == other or _share_stem(word, other) for other in expected)
         ]
         share = count / cluster.size
         results.append(

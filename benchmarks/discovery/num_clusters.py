@@ -8,7 +8,7 @@ any training; the seed draws the examples that the estimate looks at, and their 
 
 import numpy as np
 
-from modeling_siamure.num_clusters import estimate_num_clusters
+from modeling_siamure import estimate_num_clusters
 
 from ..corpora import draw, load, untrained_embeddings
 from ..runs import BenchmarkParser, write_report

@@ -14,10 +14,10 @@ import numpy as np
 from datasets import concatenate_datasets
 from sklearn.metrics import roc_auc_score
 
-from modeling_siamure.assignment import Rejection, assign_rows, fit_rejection
-from modeling_siamure.consensus import consensus
-from modeling_siamure.evaluation import type_pairs
-from modeling_siamure.model_card import SCORES
+from modeling_siamure.clustering import consensus
+from modeling_siamure.clustering.assignment import RejectionRule, assign_rows, fit_rejection
+from modeling_siamure.data_collator import type_pairs
+from modeling_siamure.training.model_card import SCORES
 
 from ..corpora import draw, load, load_negatives, untrained_embeddings
 from ..runs import BenchmarkParser, format_scores, metric, write_report
@@ -38,9 +38,9 @@ def measure(
     clusters = consensus(embeddings, num_clusters, seed, pairs, embeddings.shape[1] // 3)
     has_none = gold == "no relation"
     assignment = assign_rows(embeddings, clusters.centroids)
-    rejection = fit_rejection(embeddings, assignment, num_clusters, seed)
-    is_rejected = rejection.label(assignment) < 0
-    is_far = Rejection(rejection.max_distances, 0.0).label(assignment) < 0
+    rule = fit_rejection(embeddings, assignment, num_clusters, seed)
+    is_rejected = rule.apply(assignment).labels < 0
+    is_far = RejectionRule(rule.max_distances, 0.0).apply(assignment).labels < 0
     results = {
         "unassigned": is_rejected.mean(),
         "precision": has_none[is_rejected].mean(),

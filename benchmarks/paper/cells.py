@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from modeling_siamure.output import write_atomically
+from modeling_siamure.utils.files import atomic_write
 
 from ..runs import provenance
 
@@ -93,7 +93,7 @@ class CellStore:
             "measured": provenance(),
             **result,
         }
-        write_atomically(self._path(cell, ".json"), json.dumps(record, indent=2) + "\n")
+        atomic_write(self._path(cell, ".json"), json.dumps(record, indent=2) + "\n")
 
     def array(self, cell: Cell, name: str) -> np.ndarray | None:
         """Read an array of a finished cell.

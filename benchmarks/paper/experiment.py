@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 from transformers import AutoConfig
 
-from modeling_siamure.recipe import encoder_path
+from modeling_siamure.modeling_siamure import resolve_encoder
 
 from .cells import WITHOUT_ENCODER, Cell, CellStore
 from .methods import METHODS, Budget, Method, make_cell, recipe_of, recipe_values, run, variant
@@ -91,7 +91,7 @@ class Experiment:
     @cached_property
     def own_dropout(self) -> float | None:
         """The encoder's dropout, if all its layers have the same."""
-        config = AutoConfig.from_pretrained(encoder_path(self.encoder)).to_dict()
+        config = AutoConfig.from_pretrained(resolve_encoder(self.encoder)).to_dict()
         dropouts = {
             value
             for name, value in config.items()
@@ -106,7 +106,7 @@ class Experiment:
             self.notes.append(f"The scored rows have {count} type pairs.")
         elif methods.pop("type_pairs", None):
             self.notes.append("There are no entity types, so there is no row of type pairs.")
-        if "prompt" in methods and (reason := lacks_masked_words(encoder_path(self.encoder))):
+        if "prompt" in methods and (reason := lacks_masked_words(resolve_encoder(self.encoder))):
             del methods["prompt"]
             self.notes.append(f"The encoder is not prompted: {reason}.")
         return methods

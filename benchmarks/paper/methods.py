@@ -4,19 +4,19 @@ import functools
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoTokenizer, EvalPrediction, PrinterCallback, set_seed
+from transformers import EvalPrediction, PrinterCallback, set_seed
 
-from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
-from modeling_siamure.checkpointing import StopCallback
+from modeling_siamure import Recipe, SiamURETrainer, SiamURETrainingArguments
 from modeling_siamure.clustering import kmeans
-from modeling_siamure.markers import find_entity_types
-from modeling_siamure.recipe import MODEL_KEYS, OTHER_KEYS, encoder_path, read_recipe
+from modeling_siamure.modeling_siamure import resolve_encoder
+from modeling_siamure.recipe import ModelArguments
+from modeling_siamure.training.checkpointing import StopOnSignalCallback
 
 from ..runs import REPOSITORY, metric
 from .cells import WITHOUT_ENCODER, Cell, Kind
@@ -52,15 +52,17 @@ class Method:
 # runs. Rivals and ablations therefore are variants of the default recipe, and differ from it in
 # what their row says; but what training does has to show, so none of them returns to the
 # pretrained encoder.
-AS_TRAINED = {"start_share": 0.0}
-BY_KMEANS = {"partition": "kmeans", "mention_depth": 1.0}
+AS_TRAINED = {"pretrained_weight_share": 0.0}
+BY_KMEANS = {"clustering_method": "kmeans", "mention_depth": 1.0}
 POOLINGS = {
     f"untrained_{name}": Method(
         f"untrained, {name}, k-means", "untrained", overrides={"pooling": name, **BY_KMEANS}
     )
     for name in ("marker", "mention", "marker_context", "mention_context")
 }
-UNTRAINED_KEYS = (*MODEL_KEYS, "max_length", "partition", "kmeans_restarts")
+# Of these the encoder and C are settings of a cell beside its recipe.
+MODEL_KEYS = {part.name for part in fields(ModelArguments)} - {"model_name_or_path", "num_clusters"}
+UNTRAINED_KEYS = MODEL_KEYS | {"max_length", "clustering_method", "kmeans_restarts"}
 METHODS = {
     "one_cluster": Method("everything in one cluster", "one_cluster", recipe=""),
     "type_pairs": Method("one cluster per type pair", "type_pairs", recipe=""),
@@ -123,10 +125,11 @@ class Budget:
         {'num_train_epochs': 4, 'warmup_epochs': 2}
         """
         values = recipe_of(recipe)
-        epochs = self.epochs or values["num_train_epochs"]
+        recipe_epochs = int(values["num_train_epochs"])  # transformers takes fractions too
+        epochs = self.epochs or recipe_epochs
         warmup = self.warmup_epochs
         if warmup is None:
-            warmup = values["warmup_epochs"] * epochs // values["num_train_epochs"]
+            warmup = values["warmup_epochs"] * epochs // recipe_epochs
         if warmup >= epochs:
             raise ValueError(
                 f"--warmup_epochs {warmup} leaves none of {epochs} epochs to the clustering loss"
@@ -136,8 +139,8 @@ class Budget:
 
 @functools.cache
 def recipe_of(recipe: str) -> dict[str, Any]:
-    """Read a recipe of this repository by its name."""
-    return read_recipe(REPOSITORY / "recipes" / f"{recipe}.yaml")
+    """Read the values of a recipe of this repository by its name."""
+    return Recipe.from_yaml(REPOSITORY / "recipes" / f"{recipe}.yaml").values
 
 
 def recipe_values(cell: Cell) -> dict[str, Any]:
@@ -149,7 +152,7 @@ def recipe_values(cell: Cell) -> dict[str, Any]:
     recipe = recipe_of(cell.recipe)
     keys = recipe.keys() - cell.overrides.keys()
     if cell.kind not in TRAINED:
-        keys &= set(UNTRAINED_KEYS)
+        keys &= UNTRAINED_KEYS
     return {key: recipe[key] for key in sorted(keys)}
 
 
@@ -221,7 +224,7 @@ def _cluster(cell: Cell, examples: Examples, encoder: str, num_clusters: int) ->
         return np.unique(examples.type_pairs(), return_inverse=True)[1]
     recipe = recipe_of(cell.recipe)
     embeddings = prompt_embeddings(
-        encoder_path(encoder),
+        resolve_encoder(encoder),
         examples.scored,
         recipe.get("max_length", SiamURETrainingArguments.max_length),
         device="cuda" if torch.cuda.is_available() else "cpu",
@@ -236,7 +239,7 @@ def _run_trainer(
     with tempfile.TemporaryDirectory() as folder:
         trainer = build_trainer(cell, examples, encoder, num_clusters, Path(folder))
         # Ctrl-C ends the cell, and logs would tear the progress bar.
-        for callback in (StopCallback, PrinterCallback):
+        for callback in (StopOnSignalCallback, PrinterCallback):
             trainer.remove_callback(callback)
         clusterings = keep_clusterings(trainer)
         if cell.kind in TRAINED:
@@ -264,24 +267,17 @@ def build_trainer(
         num_clusters: C.
         folder: For the trainer's files.
     """
-    values = recipe_of(cell.recipe) | dict(cell.overrides)
-    arguments = {key: value for key, value in values.items() if key not in OTHER_KEYS}
-    arguments |= {"seed": cell.seed, "disable_tqdm": True}
-    arguments |= {"save_strategy": "no", "report_to": "none"}
-    training_arguments = SiamURETrainingArguments(str(folder), **arguments)
-    set_seed(cell.seed)
-    path = encoder_path(encoder)
-    max_length = training_arguments.max_length
-    tokenizer = AutoTokenizer.from_pretrained(path, model_max_length=max_length)
-    entity_types = find_entity_types(examples.train["text"])
-    options = {key: values[key] for key in MODEL_KEYS if key in values}
-    model = SiamUREModel.from_encoder(
-        path, tokenizer, entity_types, num_labels=num_clusters, **options
+    model_values = {"model_name_or_path": encoder, "num_clusters": num_clusters}
+    recipe = Recipe({**recipe_of(cell.recipe), **model_values, **cell.overrides})
+    arguments = recipe.training_arguments(
+        folder, seed=cell.seed, disable_tqdm=True, save_strategy="no", report_to="none"
     )
+    set_seed(cell.seed)
+    model, tokenizer = recipe.build_model(examples.train["text"])
     trainer_class = InstanceContrastiveTrainer if cell.kind == "contrastive" else SiamURETrainer
     return trainer_class(
         model,
-        training_arguments,
+        arguments,
         examples.train,
         examples.scored,
         processing_class=tokenizer,

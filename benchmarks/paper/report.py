@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from modeling_siamure.model_card import SCORES
-from modeling_siamure.output import write_atomically
+from modeling_siamure.training.model_card import SCORES
+from modeling_siamure.utils.files import atomic_write
 
 from ..runs import format_scores, merge_provenance, render
 from .experiment import Experiment
@@ -278,15 +278,15 @@ def write_tables(experiment: Experiment, path: Path, summary: str, command: str)
     results = collect(experiment)
     folder = experiment.folder
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "results.json", json.dumps(results, indent=2) + "\n")
+    atomic_write(folder / "results.json", json.dumps(results, indent=2) + "\n")
     tables = tables_of(results)
     for name, first in (("table2", "method"), ("table3", "dropout")):
         (folder / f"{name}.csv").unlink(missing_ok=True)  # that of other settings
         if name in tables:
-            write_atomically(folder / f"{name}.csv", to_csv(first, tables[name]))
+            atomic_write(folder / f"{name}.csv", to_csv(first, tables[name]))
     path.parent.mkdir(parents=True, exist_ok=True)
     body = render_body(results)
-    write_atomically(path, render(path.stem, summary, command, results["measured"], body))
+    atomic_write(path, render(path.stem, summary, command, results["measured"], body))
     return results
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from huggingface_hub.errors import HTTPError
 from transformers.utils import logging as transformers_logging
 
-from modeling_siamure.output import write_atomically
+from modeling_siamure.utils.files import atomic_write
 
 from ..runs import BenchmarkParser, merge_provenance, render
 from .experiment import ITEMS, Experiment
@@ -149,7 +149,7 @@ def write_summary(args: argparse.Namespace) -> str:
     measured = merge_provenance(results["measured"] for results in corpora)
     path = args.results_dir / "paper" / "summary.md"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, render(path.stem, args.summary, args.command, measured, table))
+    atomic_write(path, render(path.stem, args.summary, args.command, measured, table))
     return table
 
 

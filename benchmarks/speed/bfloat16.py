@@ -11,24 +11,19 @@ import torch
 from datasets import Dataset
 
 from data_scripts import load_relation_dataset
-from modeling_siamure.clustering import kmeans
-from modeling_siamure.consensus import consensus
-from modeling_siamure.data_collator import tokenize_dataset
-from modeling_siamure.evaluation import type_pairs
-from modeling_siamure.markers import find_entity_types
-from modeling_siamure.neighbors import nearest_neighbors, neighbor_overlap
-from modeling_siamure.recipe import DEFAULT_RECIPE, MODEL_KEYS, read_recipe
+from modeling_siamure import Recipe
+from modeling_siamure.clustering import consensus, kmeans
+from modeling_siamure.clustering.neighbors import nearest_neighbors, neighbor_overlap
+from modeling_siamure.data_collator import tokenize_dataset, type_pairs
 
-from ..encoders import build_model, embed_tokenized
+from ..encoders import embed_tokenized
 from ..runs import BenchmarkParser, metric, score_table, write_report
 
 
 def embed_both(examples: Dataset) -> dict[str, np.ndarray]:
     """Embed examples in float32 and in bfloat16 with the default recipe's encoder."""
-    recipe = read_recipe(DEFAULT_RECIPE)
-    options = {name: recipe[name] for name in MODEL_KEYS if name in recipe}
-    entity_types = find_entity_types(examples["text"])
-    model, tokenizer = build_model(entity_types, recipe["model_name_or_path"], **options)
+    torch.manual_seed(0)
+    model, tokenizer = Recipe.from_yaml().build_model(examples["text"])
     tokenized = tokenize_dataset(examples, tokenizer)
     embeddings = {}
     for precision in ("float32", "bfloat16"):

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from modeling_siamure import SiamUREModel
 from modeling_siamure.data_collator import tokenize_dataset
 from modeling_siamure.markers import extend_tokenizer
-from modeling_siamure.recipe import encoder_path
+from modeling_siamure.modeling_siamure import resolve_encoder
 
 from ..encoders import ENCODER, build_model, embed_tokenized
 from ..runs import BenchmarkParser, Stopwatch, ratio_table, threads, write_report
@@ -41,7 +41,7 @@ def build_theirs(
     model: SiamUREModel, tokenizer: PreTrainedTokenizerBase, max_length: int = 128
 ) -> SentenceTransformer:
     """Build a SentenceTransformer with the weights of our encoder."""
-    transformer = Transformer(encoder_path(ENCODER), max_seq_length=max_length)
+    transformer = Transformer(resolve_encoder(ENCODER), max_seq_length=max_length)
     extend_tokenizer(transformer.tokenizer, [])
     transformer.model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     # Their encoder has a pooler as well, which nothing reads.

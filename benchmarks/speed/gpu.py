@@ -16,7 +16,7 @@ import torch
 from accelerate import Accelerator
 from datasets import disable_progress_bars
 
-from modeling_siamure.neighbors import nearest_neighbors
+from modeling_siamure.clustering.neighbors import nearest_neighbors
 
 from ..runs import BenchmarkParser, device_seconds, matmul_flops, write_report
 from .jitter import jittered

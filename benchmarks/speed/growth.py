@@ -51,7 +51,7 @@ def prepare_training(count: int, folder: Path) -> Callable[[], object]:
     )
     trainer = SiamURETrainer(model, args, train_dataset=tokenized, processing_class=tokenizer)
     trainer.fit_clusters = lambda: None
-    trainer.diagnose_epoch = lambda: None
+    trainer._log_diagnostics = lambda: None
     return trainer.train
 
 
@@ -83,7 +83,7 @@ PARTS = {
 
 
 def _prepare_neighbors(count: int, folder: Path, search: str) -> Callable[[], object]:
-    from modeling_siamure.neighbors import nearest_neighbors
+    from modeling_siamure.clustering.neighbors import nearest_neighbors
 
     embeddings = jittered(count, 768, folder / "embeddings.npy")
     return lambda: nearest_neighbors(embeddings, search=search)

@@ -13,9 +13,9 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from data_scripts import load_relation_dataset
+from modeling_siamure.clustering.neighbors import nearest_neighbors
 from modeling_siamure.data_collator import tokenize_dataset
 from modeling_siamure.markers import find_entity_types
-from modeling_siamure.neighbors import nearest_neighbors
 
 from ..encoders import build_model, embed_tokenized
 

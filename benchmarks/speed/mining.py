@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from modeling_siamure.neighbors import nearest_neighbors
+from modeling_siamure.clustering.neighbors import nearest_neighbors
 
 from ..runs import BenchmarkParser, Stopwatch, write_report
 from .jitter import jittered
 
 
 def mine(source: Path, output: Path, num_neighbors: int = 20) -> None:
-    """Do one process's part: write its time and memory, and on the main process the neighbors."""
+    """Search neighbors in one of the processes; each writes figures, the main one neighbors."""
     accelerator = Accelerator(cpu=True)
     embeddings = np.load(source, mmap_mode="c")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

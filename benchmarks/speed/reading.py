@@ -174,14 +174,14 @@ def check_split(name: str, rows: list[dict], source: Any, rows_of: Callable) -> 
         assert row["sentence"][slice(*marked.head)] == row["head"]
         assert row["sentence"][slice(*marked.tail)] == row["tail"]
     columns = ("sentence", "head", "head_type", "tail", "tail_type", "relation")
-    found = Counter(tuple(row[column] for column in columns) for row in rows)
-    expected, dropped = rows_of(source, found)
-    differences = (found - expected) + (expected - found)
-    assert found == expected, f"{name}: {list(differences)[:2]}"
+    actual = Counter(tuple(row[column] for column in columns) for row in rows)
+    expected, dropped = rows_of(source, actual)
+    differences = (actual - expected) + (expected - actual)
+    assert actual == expected, f"{name}: {list(differences)[:2]}"
     return dropped
 
 
-def fewrel_rows(source: dict, found: Counter) -> tuple[Counter, int]:
+def fewrel_rows(source: dict, actual: Counter) -> tuple[Counter, int]:
     """Return the rows of a FewRel file."""
     rows: Counter = Counter()
     for relation, instances in source.items():
@@ -194,14 +194,14 @@ def fewrel_rows(source: dict, found: Counter) -> tuple[Counter, int]:
     return rows, 0
 
 
-def docred_rows(source: list, found: Counter) -> tuple[Counter, int]:
+def docred_rows(source: list, actual: Counter) -> tuple[Counter, int]:
     """Return the rows of a DocRED file, and the number of labels without a common sentence.
 
-    Any pair of mentions in one sentence would be right, so the row that was found decides.
+    Any pair of mentions in one sentence would be right, so the row that was read decides.
     """
     rows: Counter = Counter()
     dropped = 0
-    left = found.copy()
+    left = actual.copy()
     for document in source:
         for label in document["labels"]:
             choices = [
@@ -226,7 +226,7 @@ def docred_rows(source: list, found: Counter) -> tuple[Counter, int]:
     return rows, dropped
 
 
-def spert_rows(source: list, found: Counter) -> tuple[Counter, int]:
+def spert_rows(source: list, actual: Counter) -> tuple[Counter, int]:
     """Return the rows of a SpERT file."""
     rows: Counter = Counter()
     for sentence in source:
@@ -239,7 +239,7 @@ def spert_rows(source: list, found: Counter) -> tuple[Counter, int]:
     return rows, 0
 
 
-def core_rows(source: list, found: Counter) -> tuple[Counter, int]:
+def core_rows(source: list, actual: Counter) -> tuple[Counter, int]:
     """Return the rows of a CORE file."""
     rows: Counter = Counter()
     for row in source:

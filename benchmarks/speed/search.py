@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from modeling_siamure.neighbors import nearest_neighbors, neighbor_overlap
+from modeling_siamure.clustering.neighbors import nearest_neighbors, neighbor_overlap
 
 from ..runs import BenchmarkParser, PeakMemory, Stopwatch, ratio_table, threads, write_report
 from .jitter import jittered

@@ -19,13 +19,17 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset, disable_progress_bars
-from transformers import AutoTokenizer, BertConfig, BertModel, PreTrainedTokenizerBase
+from transformers import BertConfig, BertModel, PreTrainedTokenizerBase
 
-from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
+from modeling_siamure import (
+    SiamUREModel,
+    SiamURETrainer,
+    SiamURETrainingArguments,
+    load_tokenizer,
+)
 from modeling_siamure.losses import semantic_clustering_loss, siamese_loss
 from modeling_siamure.markers import HEAD_START, TAIL_START, marker
-from modeling_siamure.recipe import encoder_path
-from modeling_siamure.training_args import has_native_bfloat16
+from modeling_siamure.training.training_args import has_native_bfloat16
 
 from ..encoders import ENCODER, build_model
 from ..runs import BenchmarkParser, Stopwatch, matmul_flops, ratio_table, threads, write_report
@@ -166,7 +170,7 @@ def build_ours(
         arguments: Further arguments of the training.
     """
     if encoder == "bert-base":
-        vocab_size = len(AutoTokenizer.from_pretrained(encoder_path(ENCODER)))
+        vocab_size = len(load_tokenizer(ENCODER))
         torch.manual_seed(0)
         BertModel(BertConfig(vocab_size=vocab_size)).save_pretrained(folder)
     name = folder if encoder == "bert-base" else ENCODER

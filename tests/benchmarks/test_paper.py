@@ -126,7 +126,7 @@ def test_all_rows_tables_and_figures_are_there(finished, speaker):
     expected = []
     for method in METHODS.values():
         expected.append(method.title)
-        if method.shows_others:  # the paper's own partition is k-means
+        if method.shows_others:  # the paper's own clustering is by k-means
             others = (
                 [" (k-means)", " (cluster head)"]
                 if method.recipe == "default"
@@ -143,7 +143,7 @@ def test_all_rows_tables_and_figures_are_there(finished, speaker):
     assert by_method["paper"]["settings"]["optim"] == "sgd"
     assert by_method["no_mlps"]["overrides"] == {
         "use_mlps": False,
-        "start_share": 0.0,
+        "pretrained_weight_share": 0.0,
         "num_train_epochs": 1,
     }
     assert (
@@ -250,7 +250,7 @@ def test_untrained_cells_do_not_depend_on_the_training():
     assert trained == recipe_of("default") and untrained.items() < trained.items()
     assert (
         "mention_depth" in untrained
-        and "partition" in untrained
+        and "clustering_method" in untrained
         and "learning_rate" not in untrained
     )
 
