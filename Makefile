@@ -43,7 +43,7 @@ types: .venv/installed  ## mypy; the number of its errors may only fall
 
 bench: .venv/installed  ## what the README's figures come from
 	$(BIN)/pip install --quiet --constraint constraints.txt ".[bench]"
-	$(BIN)/python -m benchmarks.demo --work_dir build/benchmarks
-	$(BIN)/python -m benchmarks.metric
+	$(BIN)/python -m benchmarks.discovery.demo
+	$(BIN)/python -m benchmarks.speed.metric
 
 .PHONY: help demo test test-all browser lint types bench
