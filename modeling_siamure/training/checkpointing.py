@@ -8,6 +8,7 @@ import sys
 import threading
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as dist
@@ -18,6 +19,11 @@ from transformers.trainer_utils import get_last_checkpoint, rotate_checkpoints
 
 from ..utils.distributed import broadcast_from_main
 from ..utils.files import UNFINISHED
+
+if TYPE_CHECKING:
+    from transformers import Trainer as _MixedInto  # what the mixin may count on
+else:
+    _MixedInto = object
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +147,7 @@ class RestoreLogsCallback(TrainerCallback):
         self.trainer.restore_logs()
 
 
-class ResumableTrainerMixin:
+class ResumableTrainerMixin(_MixedInto):
     """Let a [`~transformers.Trainer`] be killed at any moment, and resume as if it never was.
 
     A checkpoint is written under a temporary name and then renamed. `resume_from_checkpoint=True`

@@ -169,7 +169,7 @@ def render_model_card(
         model_id=model_id or model_name,
         num_clusters=config.num_labels,
         example=f"{head} knows {tail} .",
-        entity_types=", ".join(f"`{name}`" for name in config.entity_types),
+        entity_types=", ".join(f"`{name}`" for name in config.entity_types or ()),
         results=results_table(results, config.num_labels)
         or "The data had no gold relations, so nothing was scored.",
         clusters=cluster_table(clusters),
@@ -197,7 +197,7 @@ def _settings(
     settings: list[tuple[str, object]] = []
     if encoder:
         settings.append(("encoder", Path(encoder).name if os.path.exists(encoder) else encoder))
-    settings.append(("encoder layers", config.encoder_config.num_hidden_layers))
+    settings.append(("encoder layers", config.get_text_config().num_hidden_layers))
     settings.append(("pooling", config.pooling))
     settings.append(("mention layer", config.mention_layer or "the last"))
     settings.append(("clusters found by", clustering_method or "nothing yet"))

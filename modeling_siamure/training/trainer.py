@@ -111,6 +111,10 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
 
     loss_is_scaled_for_ga = False  # each loss is a mean over its batch
     args: SiamURETrainingArguments
+    model: SiamUREModel
+    processing_class: PreTrainedTokenizerBase
+    train_dataset: Dataset | None
+    eval_dataset: Dataset | None
 
     def __init__(
         self,
