@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,7 @@ class StopOnSignalCallback(TrainerCallback):
         self.resume_hint = resume_hint
         self.received = 0  # by this process
         self.agreed = 0  # what all processes know of
-        self.previous = {}
+        self.previous: dict[int, Callable | int | None] = {}
 
     def receive(self, number, frame):
         self.received = number
@@ -172,7 +173,10 @@ class ResumableTrainerMixin(_MixedInto):
         self.add_callback(RestoreLogsCallback(self))
         self.add_callback(StopOnSignalCallback(resume_hint))
 
-    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs):
+    # All other arguments of the base class are taken too, by their names.
+    def train(  # type: ignore[override]
+        self, resume_from_checkpoint: str | bool | None = None, **kwargs
+    ):
         """Train; see [`~transformers.Trainer.train`].
 
         Args:
@@ -187,7 +191,7 @@ class ResumableTrainerMixin(_MixedInto):
         if resume_from_checkpoint is None:
             resume_from_checkpoint = self.args.resume_from_checkpoint
         if str(resume_from_checkpoint).lower() == "true":
-            folder = Path(self.args.output_dir)
+            folder = self._output_dir
             last = broadcast_from_main(find_last_checkpoint, folder)
             # The name alone: each machine may have a folder of its own.
             resume_from_checkpoint = str(folder / last.name) if last else None
@@ -195,7 +199,7 @@ class ResumableTrainerMixin(_MixedInto):
                 logger.warning(
                     "%s has no whole checkpoint yet: starting from the beginning", folder
                 )
-        if resume_from_checkpoint and (damage := find_damage(Path(resume_from_checkpoint))):
+        if resume_from_checkpoint and (damage := find_damage(Path(str(resume_from_checkpoint)))):
             raise ValueError(f"{resume_from_checkpoint} can't be resumed from: {damage}")
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
@@ -209,6 +213,11 @@ class ResumableTrainerMixin(_MixedInto):
 
     # ----------------------------------------------------------------------------------------------
     # Writing
+
+    @property
+    def _output_dir(self) -> Path:
+        assert self.args.output_dir is not None  # since __post_init__
+        return Path(self.args.output_dir)
 
     # Trainer writes a checkpoint under its final name, file by file: a run that is killed meanwhile
     # would leave half of one. Ours is written elsewhere and renamed.
@@ -271,8 +280,9 @@ class ResumableTrainerMixin(_MixedInto):
     # Trainer leaves a pickle behind, and on other machines no weights.
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         super()._save(output_dir, state_dict)
-        folder = Path(output_dir or self.args.output_dir)
+        folder = Path(output_dir or self._output_dir)
         if self.args.should_save and not self.is_world_process_zero():
+            assert self.model is not None
             # save_on_each_node: save_pretrained writes weights on the very first process only.
             state = self.model.state_dict() if state_dict is None else state_dict
             save_file(state, folder / "model.safetensors")
@@ -284,6 +294,7 @@ class ResumableTrainerMixin(_MixedInto):
     # Trainer can't load the optimizer of a sharded model whose head is not in use yet.
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         if self.is_fsdp_enabled:  # its loading misses the state of a head that is not in use yet
+            assert self.optimizer is not None
             complete_optimizer_state(self.optimizer)
         super()._save_optimizer_and_scheduler(output_dir)
 

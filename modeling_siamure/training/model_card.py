@@ -73,8 +73,9 @@ def results_table(results: dict[str, float], num_clusters: int) -> str:
         rows[f"trained, {name} ({num_clusters})"] = f"eval_{infix}"
     lines = [f"| clusters of | {' | '.join(SCORES)} |", "|---|" + "---:|" * len(SCORES)]
     for name, prefix in rows.items():
-        scores = [results.get(prefix + key) for key in SCORES.values()]
-        if None not in scores:
+        found = (results.get(prefix + key) for key in SCORES.values())
+        scores = [score for score in found if score is not None]
+        if len(scores) == len(SCORES):
             lines.append(f"| {name} | {' | '.join(f'{100 * score:.1f}' for score in scores)} |")
     return "\n".join(lines) if len(lines) > 2 else ""
 
