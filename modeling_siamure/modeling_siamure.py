@@ -127,7 +127,7 @@ def nearest_clusters(
 
 
 def is_outlier(clusters, distances, margins, max_distances, min_margin):
-    """Tell which rows are too far from their nearest centroid, or too close to a second one.
+    """Find the rows that are too far from their nearest centroid, or too close to a second.
 
     Args:
         clusters, distances, margins: Of [`NearestClusters`], `(rows,)` each: tensors or arrays.

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint, rotate_checkpoints
 
 from ..utils.distributed import broadcast_from_main
@@ -31,6 +31,24 @@ logger = logging.getLogger(__name__)
 
 class CheckpointError(OSError):
     """A checkpoint could not be written. Earlier ones are whole."""
+
+
+def output_folder(args: TrainingArguments) -> Path:
+    """Return the output folder of a training."""
+    assert args.output_dir is not None  # since __post_init__
+    return Path(args.output_dir)
+
+
+def check_output_dir(args: TrainingArguments) -> None:
+    """Raise a `ValueError` where the output folder holds a model, or a run that is not resumed."""
+    output = output_folder(args)
+    if (output / "model.safetensors").exists():
+        raise ValueError(f"{output} already holds a model; give another --output_dir, or remove it")
+    if next(output.glob("checkpoint-*"), None) and not args.resume_from_checkpoint:
+        raise ValueError(
+            f"{output} holds an unfinished run; resume with --resume_from_checkpoint true, or give "
+            "another --output_dir"
+        )
 
 
 def find_damage(checkpoint: Path) -> str | None:
@@ -191,7 +209,7 @@ class ResumableTrainerMixin(_MixedInto):
         if resume_from_checkpoint is None:
             resume_from_checkpoint = self.args.resume_from_checkpoint
         if str(resume_from_checkpoint).lower() == "true":
-            folder = self._output_dir
+            folder = output_folder(self.args)
             last = broadcast_from_main(find_last_checkpoint, folder)
             # The name alone: each machine may have a folder of its own.
             resume_from_checkpoint = str(folder / last.name) if last else None
@@ -213,11 +231,6 @@ class ResumableTrainerMixin(_MixedInto):
 
     # ----------------------------------------------------------------------------------------------
     # Writing
-
-    @property
-    def _output_dir(self) -> Path:
-        assert self.args.output_dir is not None  # since __post_init__
-        return Path(self.args.output_dir)
 
     # Trainer writes a checkpoint under its final name, file by file: a run that is killed meanwhile
     # would leave half of one. Ours is written elsewhere and renamed.
@@ -280,7 +293,7 @@ class ResumableTrainerMixin(_MixedInto):
     # Trainer leaves a pickle behind, and on other machines no weights.
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         super()._save(output_dir, state_dict)
-        folder = Path(output_dir or self._output_dir)
+        folder = Path(output_dir) if output_dir else output_folder(self.args)
         if self.args.should_save and not self.is_world_process_zero():
             assert self.model is not None
             # save_on_each_node: save_pretrained writes weights on the very first process only.

@@ -17,7 +17,14 @@ from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor, distribute_tensor
-from transformers import EvalPrediction, PreTrainedTokenizerBase, Trainer, TrainerCallback
+from transformers import (
+    EvalPrediction,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    ProgressCallback,
+    Trainer,
+    TrainerCallback,
+)
 
 from ..clustering import Clusters, cluster_embeddings, initialize_cluster_head, kmeans, ward
 from ..clustering.descriptions import ClusterDescription, describe_clusters
@@ -33,9 +40,10 @@ from ..embedding import Embeddings, embed_dataset
 from ..losses import AnchorCounts, joint_loss
 from ..modeling_siamure import SiamUREModel
 from ..utils.distributed import broadcast_from_main
-from .checkpointing import ResumableTrainerMixin
+from .checkpointing import ResumableTrainerMixin, output_folder
 from .diagnostics import diagnose
 from .model_card import write_model_card
+from .progress import EpochTableCallback
 from .sampling import AnchorDataset, LengthBucketBatchSampler
 from .training_args import SiamURETrainingArguments
 
@@ -163,6 +171,9 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         self._pretrained = snapshot_weights(model.encoder) if args.pretrained_weight_share else None
         self._restores_pretrained = False  # as a whole; decided when the joint phase begins
         self.add_callback(PhaseCallback(self))
+        self.remove_callback(ProgressCallback)
+        self.remove_callback(PrinterCallback)
+        self.add_callback(EpochTableCallback)
         if self.train_dataset is not None:
             self.anchors = AnchorDataset(self.train_dataset)
             self.batch_sampler = LengthBucketBatchSampler(
@@ -543,8 +554,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             for entry in self.state.log_history:
                 results |= entry
         write_model_card(
-            folder or self._output_dir,
-            model_name=model_name or self._output_dir.name,
+            folder or output_folder(self.args),
+            model_name=model_name or output_folder(self.args).name,
             model_id=self.hub_model_id,
             config=self.model.config,
             args=self.args,
@@ -567,7 +578,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         Raises:
             OSError: There is no room for them; what was there before stays as it was.
         """
-        output = self._output_dir
+        output = output_folder(self.args)
         partial = output / ".partial"
         try:
             self.save_model(str(partial), _internal_call=True)  # any other call would push
