@@ -81,8 +81,9 @@ def score_rows(results: dict[str, float], num_clusters: int) -> list[list[str]]:
         names[f"trained, {name} ({num_clusters})"] = f"eval_{infix}"
     rows = []
     for name, prefix in names.items():
-        scores = [results.get(prefix + key) for key in SCORES.values()]
-        if None not in scores:
+        found = (results.get(prefix + key) for key in SCORES.values())
+        scores = [score for score in found if score is not None]
+        if len(scores) == len(SCORES):
             rows.append([name, *(f"{100 * score:.1f}" for score in scores)])
     return rows
 
@@ -188,7 +189,7 @@ def render_model_card(
         model_id=model_id or model_name,
         num_clusters=config.num_labels,
         example=f"{head} knows {tail} .",
-        entity_types=", ".join(f"`{name}`" for name in config.entity_types),
+        entity_types=", ".join(f"`{name}`" for name in config.entity_types or ()),
         results=results_table(results, config.num_labels)
         or "The data had no gold relations, so nothing was scored.",
         clusters=cluster_table(clusters),
@@ -216,7 +217,7 @@ def _settings(
     settings: list[tuple[str, object]] = []
     if encoder:
         settings.append(("encoder", Path(encoder).name if os.path.exists(encoder) else encoder))
-    settings.append(("encoder layers", config.encoder_config.num_hidden_layers))
+    settings.append(("encoder layers", config.get_text_config().num_hidden_layers))
     settings.append(("pooling", config.pooling))
     settings.append(("mention layer", config.mention_layer or "the last"))
     settings.append(("clusters found by", clustering_method or "nothing yet"))
