@@ -1,11 +1,97 @@
-"""Two processes train the model that one trains: real processes that talk over gloo."""
+"""What processes share; and two that train the model that one trains, over gloo."""
 
+import gc
+import os
 import signal
+import tempfile
 
 import numpy as np
 import pytest
+import torch
+
+from modeling_siamure.utils.distributed import broadcast_from_main, shared_memmap
 
 from ..helpers.distributed import Result, execute
+
+
+@pytest.fixture
+def temporary_files(tmp_path, monkeypatch):
+    """The folder that temporary files go to."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_one_process_gets_its_result():
+    assert broadcast_from_main(dict, {"a": torch.ones(1)}, b=2) == {"a": torch.ones(1), "b": 2}
+
+
+@pytest.mark.parametrize("has_fallocate", [True, False])
+def test_an_array_has_its_room_on_the_disk(tmp_path, monkeypatch, has_fallocate):
+    """Not a sparse file, with whose holes a full disk kills the process; also without Linux' call."""
+    if not has_fallocate:
+        monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    elif not hasattr(os, "posix_fallocate"):
+        pytest.skip("this system has no posix_fallocate")
+    path = tmp_path / "array.f32"
+    array = shared_memmap(1000, 100, path)
+    assert array.shape == (1000, 100) and array.dtype == np.float32 and not array.any()
+    assert path.stat().st_size == 400_000 and 512 * path.stat().st_blocks >= 400_000
+    array[:] = 1
+    array[-1] = 2
+    array.flush()
+    del array
+    again = shared_memmap(2000, 100, path)  # longer: what it held stays
+    assert (again[:999] == 1).all() and (again[999] == 2).all() and not again[1000:].any()
+    assert 512 * path.stat().st_blocks >= 800_000
+
+
+def test_a_temporary_array_is_gone_with_its_last_use(temporary_files):
+    array = shared_memmap(10, 3)
+    assert list(temporary_files.iterdir()) == []  # already: the mapping holds it
+    array[:] = 3
+    view = array[2:5]
+    del array
+    assert (view == 3).all()
+
+
+def test_where_a_file_in_use_cannot_be_removed_it_goes_with_the_array(temporary_files, monkeypatch):
+    """As on Windows."""
+    unlink = os.unlink
+    is_mapped = True
+
+    def unlink_if_unused(path):
+        if is_mapped:
+            raise PermissionError(13, "in use", path)
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", unlink_if_unused)
+    array = shared_memmap(10, 3)
+    (path,) = temporary_files.iterdir()
+    view = array[2:5]
+    view[:] = 3
+    del array
+    gc.collect()
+    assert path.exists() and (view == 3).all()
+    is_mapped = False
+    del view
+    gc.collect()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("has_path", [True, False])
+def test_no_room_is_one_line(tmp_path, temporary_files, monkeypatch, has_path):
+    def refuse(descriptor, offset, length):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
+    advice = "give a folder on a larger disk" if has_path else "set TMPDIR to a larger disk"
+    said = "can't hold 3.7 GiB for 1000000 embeddings (No space left on device); " + advice
+    with pytest.raises(OSError) as caught:
+        shared_memmap(1_000_000, 1000, tmp_path / "array" if has_path else None)
+    assert str(caught.value).endswith(said)
+    assert not (tmp_path / "array").exists() and list(temporary_files.iterdir()) == []
 
 
 def assert_follows(two: Result, one: Result):
