@@ -65,13 +65,14 @@ def report(trainer, scores: list[list[str]], score_names: list[str]) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command; a person's mistake is one line and exit status 2."""
-    from modeling_siamure.training.checkpointing import check_output_dir
-    from modeling_siamure.training.model_card import SCORES, read_template, score_rows
-
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     try:
         arguments = sys.argv[1:] if argv is None else argv
         model_args, data_args, args = parse_arguments(arguments, on_error=fail)
+        # Imported only now: --help and a mistyped key need not wait for them.
+        from modeling_siamure.training.checkpointing import check_output_dir
+        from modeling_siamure.training.model_card import SCORES, read_template, score_rows
+
         check_output_dir(args)
         read_template()
         args.disable_tqdm = args.disable_tqdm or not sys.stderr.isatty()
