@@ -29,8 +29,8 @@ def export_program(model: SiamUREModel) -> ExportedProgram:
         model: Stays as it is.
 
     Returns:
-        A program from `input_ids` and `attention_mask`, both `(batch, length)` of any size that the encoder allows, to
-        h `(batch, relation_embedding_size)`. `torch.export.save` writes it.
+        A program from `input_ids` and `attention_mask`, both `(batch, length)` of any size that the
+        encoder allows, to h `(batch, relation_embedding_size)`. `torch.export.save` writes it.
 
     ```python
     program = export_program(AutoModel.from_pretrained("siamure-demo"))
@@ -39,7 +39,7 @@ def export_program(model: SiamUREModel) -> ExportedProgram:
     """
     shape = {
         0: Dim("batch"),
-        1: Dim("length", max=model.config.encoder_config.max_position_embeddings),
+        1: Dim("length", max=model.config.get_text_config().max_position_embeddings),
     }
     inputs = [torch.ones(2, 8, dtype=torch.long, device=model.device) for _ in INPUTS]
     was_training = model.training
@@ -56,13 +56,14 @@ def export_onnx(model: SiamUREModel, path: str | Path) -> None:
 
     Args:
         model: Stays as it is.
-        path: The file; it appears when it is whole. Inputs and output are named and shaped as in `export_program`, the
-            output is `relation_embedding`.
+        path: The file; it appears when it is whole. Inputs and output are named and shaped as in
+            `export_program`, the output is `relation_embedding`.
 
     ```python
     export_onnx(AutoModel.from_pretrained("siamure-demo"), "siamure-demo.onnx")
     session = onnxruntime.InferenceSession("siamure-demo.onnx")
-    (embeddings,) = session.run(None, {name: batch[name] for name in ("input_ids", "attention_mask")})
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    (embeddings,) = session.run(None, inputs)
     ```
     """
     program = torch.onnx.export(
@@ -72,5 +73,6 @@ def export_onnx(model: SiamUREModel, path: str | Path) -> None:
         output_names=["relation_embedding"],
         verbose=False,
     )
+    assert program is not None  # with dynamo=True
     with atomic_path(path) as partial:
         program.save(partial)

@@ -33,7 +33,8 @@ def siamese_loss(predictions: torch.Tensor, projections: torch.Tensor) -> torch.
 
     Args:
         predictions: d(g(h)) of both views, `(2, batch_size, size)`.
-        projections: g(h) of both views, of the same shape. The ablation without MLPs passes h for both.
+        projections: g(h) of both views, of the same shape. The ablation without MLPs passes h for
+            both.
 
     >>> x = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
     >>> siamese_loss(x, x.flip(0)), siamese_loss(x, x)
@@ -98,7 +99,8 @@ def semantic_clustering_loss(
     Args:
         view_logits, neighbor_logits, reduction: As for `consistency_loss`.
         entropy_weight: lambda.
-        global_mean: Turns the mean probabilities of this process `(clusters,)` into those of all processes.
+        global_mean: Turns the mean probabilities of this process `(clusters,)` into those of all
+            processes.
 
     Returns:
         The consistency term and the weighted entropy term.
@@ -117,7 +119,8 @@ def neighbor_cosine_loss(
 ) -> torch.Tensor:
     """Return the term that the authors' code uses in place of Eq. 7.
 
-    It is minus the mean cosine of an anchor and its neighbors. It knows no clusters and nothing in it keeps embeddings apart; it is here for comparison.
+    It is minus the mean cosine of an anchor and its neighbors. It knows no clusters and nothing in
+    it keeps embeddings apart; it is here for comparison.
 
     Args:
         view_embeddings: h of the anchors, `(views, batch_size, size)`.
@@ -184,7 +187,7 @@ def joint_loss(
     num_neighbors: int = 20,
     neighbor_reduction: Literal["mean", "sum"] = "mean",
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Return the loss of a batch: L_Rl in the first phase, L_Rl + eta L_Cl in the joint one (Eq. 9).
+    """Return the loss of a batch: L_Rl in the first phase, then L_Rl + eta L_Cl (Eq. 9).
 
     Args:
         outputs: The model's, for two views of each anchor and then its neighbors, as
@@ -198,7 +201,8 @@ def joint_loss(
         The loss, and its parts by the names that they have in the logs, without eta.
     """
 
-    def stacked(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def stacked(rows: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        assert rows is not None  # the model gives all of its outputs
         groups = rows.unflatten(0, (2 + neighbors_per_anchor, -1))
         return groups[:2], groups[2:].transpose(
             0, 1

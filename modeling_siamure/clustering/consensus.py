@@ -1,4 +1,4 @@
-"""Clusters that neighbors agree on: cluster heads on frozen h (Eq. 7), and what they have in common.
+"""Clusters that neighbors agree on: what cluster heads on frozen h (Eq. 7) have in common.
 
 k-means cuts through groups of neighbors; a head that is trained to give neighbors the same cluster
 does not, but one head is a matter of luck. Several of them start from different partitions and
@@ -75,7 +75,7 @@ def consensus(
     Raises:
         ValueError: There are fewer rows than clusters.
 
-    >>> rows = np.repeat([[1.0, 0.0], [0.0, 1.0]], 5, axis=0) + np.linspace(0, 0.1, 20).reshape(10, 2)
+    >>> rows = np.repeat(np.eye(2), 5, axis=0) + np.linspace(0, 0.1, 20).reshape(10, 2)
     >>> clusters = consensus(rows, num_clusters=2)
     >>> clusters.sizes, clusters.method
     ([5, 5], 'consensus')
@@ -96,7 +96,8 @@ def consensus(
         if agreement < min_agreement:
             logger.warning(
                 "neighbors agree on clusters hardly better than entity types do (%.2f; %.2f is "
-                "asked for): the clusters are parts of type pairs instead of the consensus of heads",
+                "asked for): the clusters are parts of type pairs instead of the consensus of "
+                "heads",
                 agreement,
                 min_agreement,
             )
@@ -141,7 +142,10 @@ def _train_head(
         stacked = inputs[np.concatenate([anchors, anchors, drawn])]
         is_kept = torch.from_numpy(rng.random(stacked.shape, dtype=np.float32) >= dropout)
         logits = head(stacked * is_kept / (1 - dropout)).unflatten(0, (3, batch))
-        loss = sum(semantic_clustering_loss(logits[:2], logits[2].unsqueeze(1), entropy_weight))
+        consistency, entropy = semantic_clustering_loss(
+            logits[:2], logits[2].unsqueeze(1), entropy_weight
+        )
+        loss = consistency + entropy
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

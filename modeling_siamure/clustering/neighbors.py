@@ -37,7 +37,8 @@ def nearest_neighbors(
     Args:
         embeddings: h, `(rows, size)`, the same in each process.
         num_neighbors: K.
-        accelerator: Says where and among how many processes to search, in float32; by default one on the CPU.
+        accelerator: Says where and among how many processes to search, in float32; by default one
+            on the CPU.
         search: `"exact"`; `"faiss"`, which is approximate and runs on the main process' CPU; or
             `"auto"`: FAISS for larger sets on a CPU, if it is installed.
         show_progress: Whether to show a progress bar.
@@ -45,18 +46,21 @@ def nearest_neighbors(
             core.
 
     Returns:
-        Row indices `(rows, num_neighbors)`, int32, nearest first and the lower index first among equals.
+        Row indices `(rows, num_neighbors)`, int32, nearest first and the lower index first among
+        equals.
 
     Raises:
         ValueError: There are not more rows than neighbors.
 
-    >>> nearest_neighbors(torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), num_neighbors=1).tolist()
+    >>> embeddings = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]])
+    >>> nearest_neighbors(embeddings, num_neighbors=1).tolist()
     [[1], [0], [1]]
     """
     num_rows = len(embeddings)
     if num_rows <= num_neighbors:
         raise ValueError(
-            f"{num_rows} rows can't have {num_neighbors} neighbors each; give more rows or set num_neighbors"
+            f"{num_rows} rows can't have {num_neighbors} neighbors each; give more rows or set "
+            "num_neighbors"
         )
     accelerator = accelerator or Accelerator(cpu=True)
     if search == "auto":
@@ -82,23 +86,25 @@ def nearest_neighbors(
     return _merge(parts).cpu()
 
 
-def _choose_approximate(num_rows: int) -> str:
+def _choose_approximate(num_rows: int) -> Literal["exact", "faiss"]:
     """Return `"faiss"` where it is installed, otherwise `"exact"`, and say which."""
     if not is_faiss_available():
         logger.warning(
-            "searching the neighbors of %d rows exactly, which takes long on a CPU; pip install faiss-cpu for an "
+            "searching the neighbors of %d rows exactly, which takes long on a CPU; pip install "
+            "faiss-cpu for an "
             "approximate search",
             num_rows,
         )
         return "exact"
     logger.warning(
-        "searching the neighbors of %d rows approximately, by FAISS; neighbor_search=exact searches exactly",
+        "searching the neighbors of %d rows approximately, by FAISS; neighbor_search=exact "
+        "searches exactly",
         num_rows,
     )
     return "faiss"
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Exact
 
 
@@ -112,9 +118,10 @@ class _TopK:
     def __init__(self, num_rows: int, num_neighbors: int, device: torch.device):
         self.scores = torch.full((num_rows, num_neighbors), -torch.inf, device=device)
         self.indices = torch.zeros((num_rows, num_neighbors), dtype=torch.int32, device=device)
-        self._pending = defaultdict(
-            list
-        )  # candidates better than the K-th best, by the first row of their block
+        # Row, column and score of candidates better than the K-th best, by the first row of their
+        # block.
+        self._pending: defaultdict[int, list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]]
+        self._pending = defaultdict(list)
 
     def update(self, first_row: int, first_column: int, scores: torch.Tensor):
         """Update the top-k of both blocks from one block of similarities (the matrix is symmetric).
@@ -267,7 +274,7 @@ def _merge(parts: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
     return indices
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Approximate
 
 
@@ -324,14 +331,15 @@ def _search_faiss(
                 nearest[lacking] = index.search(
                     queries[lacking], num_neighbors + 1, params=everywhere
                 )[1]
-            # The row itself goes last, and so does not count; where it was not found, the farthest does not.
+            # The row itself goes last, and so does not count; where it was not found, the farthest
+            # does not.
             order = (nearest == rows[:, None]).argsort(axis=1, kind="stable")[:, :num_neighbors]
             neighbors[rows] = np.take_along_axis(nearest, order, axis=1)
             bar.update(len(rows))
     return torch.from_numpy(neighbors)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Scores
 
 

@@ -25,9 +25,11 @@ class NumClustersTrial:
     Attributes:
         num_clusters: C.
         stability: Mean adjusted Rand index between the partitions that halves of the rows lead to.
-        reference_stability: The same for structureless rows: normally distributed, with the same variances.
+        reference_stability: The same for structureless rows: normally distributed, with the same
+            variances.
         silhouette: Mean silhouette of the rows.
-        repeats_types: How far the entity types of a row decide on its cluster, 0 to 1 (completeness).
+        repeats_types: How far the entity types of a row decide on its cluster, 0 to 1
+            (completeness).
         is_candidate: Whether the excess of stability over the reference has a local maximum here.
     """
 
@@ -74,14 +76,16 @@ def estimate_num_clusters(
 ) -> NumClustersEstimate:
     """Estimate the number of clusters of h, without labels.
 
-    For numbers C that grow by a constant factor, Ward's tree of half of a sample, cut into C, partitions all of the
-    sample; the partitions agree the more, the more real the clusters are (stability, Lange et al. 2004). The tree joins
-    small k-means clusters, as the start of the consensus does; one tree per half serves all numbers. Few clusters agree by
-    themselves, so that of structureless rows with the same variances is subtracted, as the gap statistic does
-    (Tibshirani et al. 2001). Local maxima of this excess are candidates. **The largest candidate with at least nine
-    tenths of the best excess is chosen**: a corpus has coarse and fine groups that are equally real, and clusters that
-    are too fine can be joined in the tree, while those that are too coarse can't be parted. Where no excess reaches
-    0.2, there is one cluster. Silhouette and entity types stand beside for the reader; they do not choose.
+    For numbers C that grow by a constant factor, Ward's tree of half of a sample, cut into C,
+    partitions all of the sample; the partitions agree the more, the more real the clusters are
+    (stability, Lange et al. 2004). The tree joins small k-means clusters, as the start of the
+    consensus does; one tree per half serves all numbers. Few clusters agree by themselves, so that
+    of structureless rows with the same variances is subtracted, as the gap statistic does
+    (Tibshirani et al. 2001). Local maxima of this excess are candidates. **The largest candidate
+    with at least nine tenths of the best excess is chosen**: a corpus has coarse and fine groups
+    that are equally real, and clusters that are too fine can be joined in the tree, while those
+    that are too coarse can't be parted. Where no excess reaches 0.2, there is one cluster.
+    Silhouette and entity types stand beside for the reader; they do not choose.
 
     Args:
         embeddings: h, `(rows, size)`.
@@ -98,8 +102,8 @@ def estimate_num_clusters(
             structureless ones would.
         nearly_best: Share of the best excess that a candidate must have.
 
-    >>> corners = np.repeat(np.eye(4), 30, axis=0) + np.random.default_rng(0).normal(0, 0.02, (120, 4))
-    >>> estimate_num_clusters(corners).chosen
+    >>> noise = np.random.default_rng(0).normal(0, 0.02, (120, 4))
+    >>> estimate_num_clusters(np.repeat(np.eye(4), 30, axis=0) + noise).chosen
     4
     """
     rng = np.random.default_rng(seed)
@@ -117,12 +121,12 @@ def estimate_num_clusters(
         stability = _stability(rows, numbers, seed, bar)
         by_chance = _stability(reference, numbers, seed, bar)
     trials = []
-    for number, labels, *agreement in zip(
+    for number, labels, agreement, chance_agreement in zip(
         numbers, _cut(rows, rows, numbers, seed), stability, by_chance, strict=True
     ):
         silhouette = float(silhouette_score(rows, labels)) if len(set(labels)) > 1 else 0.0
         types = 0.0 if type_pairs is None else float(completeness_score(type_pairs[drawn], labels))
-        trials.append(NumClustersTrial(number, *agreement, silhouette, types))
+        trials.append(NumClustersTrial(number, agreement, chance_agreement, silhouette, types))
     excess = [-np.inf, *(trial.excess for trial in trials), -np.inf]
     for i, trial in enumerate(trials):
         is_candidate = trial.excess > clear_excess and excess[i] < excess[i + 1] >= excess[i + 2]

@@ -59,10 +59,10 @@ def build_report(
 
 
 def as_json(content: dict) -> str:
-    """Return JSON for the inside of a script element: nothing in it can end the element.
+    r"""Return JSON for the inside of a script element: nothing in it can end the element.
 
     >>> as_json({"text": "</script>"})
-    '{"text": "\\\\u003c/script\\\\u003e"}'
+    '{"text": "\\u003c/script\\u003e"}'
     """
     return re.sub(
         "[<>&\u2028\u2029]",

@@ -35,7 +35,7 @@ class AnchorDataset(torch.utils.data.Dataset):
             self.drawn = np.take_along_axis(neighbors, draws, axis=1)
 
     def batch_lengths(self) -> np.ndarray:
-        """Return the length of the longest row that each anchor brings into its batch, `(rows,)`."""
+        """Return the longest row that each anchor brings into its batch, in tokens: `(rows,)`."""
         if self.drawn is None:
             return self.lengths
         return np.maximum(self.lengths, self.lengths[self.drawn].max(axis=1))
@@ -83,7 +83,7 @@ class LengthBucketBatchSampler(torch.utils.data.Sampler[list[int]]):
 
     def __init__(
         self,
-        lengths: Sequence[int],
+        lengths: Sequence[int] | np.ndarray,
         batch_size: int,
         seed: int = 0,
         rank: int = 0,
