@@ -21,7 +21,7 @@ COLUMNS = ["sentence", "head_start", "head_end", "tail_start", "tail_end"]
 
 
 def run(words: list[str], num_threads: int) -> dict[str, float]:
-    """Run the command `siamure` and return its seconds, processor seconds and peak memory in MiB."""
+    """Run `siamure` and return its seconds, processor seconds and peak memory (MiB)."""
     # A process of its own per command: the peak that the system reports is that of all children.
     code = (
         "import json, resource, subprocess, sys\n"
