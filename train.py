@@ -84,7 +84,9 @@ def main(argv: list[str] | None = None) -> None:
     except OSError as error:  # such as a full disk
         fail(error)
     if trainer.is_world_process_zero():
-        rows = f"{len(trainer.train_dataset)} examples trained on, {len(trainer.eval_dataset)} scored"
+        rows = (
+            f"{len(trainer.train_dataset)} examples trained on, {len(trainer.eval_dataset)} scored"
+        )
         table = results_table(results, model_args.num_clusters)
         print(f"\n{rows}\n\n{table or 'no gold relations, so no scores'}")
         print(f"\nSaved to {args.output_dir}")

@@ -24,32 +24,61 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="siamure", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser(
+        prog="siamure", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
-    discover = commands.add_parser("discover", help="find the relations of a corpus, with a report and a model")
+    discover = commands.add_parser(
+        "discover", help="find the relations of a corpus, with a report and a model"
+    )
     assign = commands.add_parser("assign", help="assign sentences to the clusters of a model")
     for command in (discover, assign):
-        command.add_argument("file", type=Path, help="JSON lines, JSON, CSV, TSV or Parquet, in the instance schema")
-        command.add_argument("--text_column", "--text-column", help="the column that holds the sentence")
-        command.add_argument("--columns", nargs="+", default=[], metavar="COLUMN=NAME", help="the file's other names")
         command.add_argument(
-            "--on_error", choices=("raise", "skip"), default="raise", help="end at a row that can't be read, or skip it"
+            "file", type=Path, help="JSON lines, JSON, CSV, TSV or Parquet, in the instance schema"
+        )
+        command.add_argument(
+            "--text_column", "--text-column", help="the column that holds the sentence"
+        )
+        command.add_argument(
+            "--columns", nargs="+", default=[], metavar="COLUMN=NAME", help="the file's other names"
+        )
+        command.add_argument(
+            "--on_error",
+            choices=("raise", "skip"),
+            default="raise",
+            help="end at a row that can't be read, or skip it",
         )
         command.add_argument("--no_progress", action="store_true", help="no progress bars")
-    discover.add_argument("--output_dir", required=True, type=Path, help="a folder that is not there yet")
-    which = discover.add_mutually_exclusive_group()
-    which.add_argument("--model", help="embed with this trained model: a folder, or a name on the hub")
-    which.add_argument(
-        "--train", action="store_true", help="train on the sentences first; else take the encoder as it is"
+    discover.add_argument(
+        "--output_dir", required=True, type=Path, help="a folder that is not there yet"
     )
-    discover.add_argument("--recipe", type=Path, help="encoder and training, as a recipe of train.py; the default one")
-    discover.add_argument("--num_clusters", default="auto", help="how many relations to look for, or auto")
+    which = discover.add_mutually_exclusive_group()
+    which.add_argument(
+        "--model", help="embed with this trained model: a folder, or a name on the hub"
+    )
+    which.add_argument(
+        "--train",
+        action="store_true",
+        help="train on the sentences first; else take the encoder as it is",
+    )
+    discover.add_argument(
+        "--recipe", type=Path, help="encoder and training, as a recipe of train.py; the default one"
+    )
+    discover.add_argument(
+        "--num_clusters", default="auto", help="how many relations to look for, or auto"
+    )
     discover.add_argument("--keep_all", action="store_true", help="leave no row unassigned")
-    discover.add_argument("--no_report", action="store_true", help="no report.html, for which plotly is needed")
+    discover.add_argument(
+        "--no_report", action="store_true", help="no report.html, for which plotly is needed"
+    )
     discover.add_argument("--metric", help="scores clusters where gold is known: evaluate's name")
     discover.add_argument("--seed", type=int, default=0)
-    assign.add_argument("--model", required=True, help="the model folder of a discovery, or a name on the hub")
-    assign.add_argument("--output", type=Path, help="a Parquet file; FILE-assignments.parquet by default")
+    assign.add_argument(
+        "--model", required=True, help="the model folder of a discovery, or a name on the hub"
+    )
+    assign.add_argument(
+        "--output", type=Path, help="a Parquet file; FILE-assignments.parquet by default"
+    )
     return parser
 
 
@@ -76,7 +105,9 @@ def load_input(args: argparse.Namespace):
     pairs = [pair.partition("=") for pair in args.columns]
     if wrong := ["".join(pair) for pair in pairs if not pair[0] or not pair[2]]:
         raise ValueError(f"--columns {wrong[0]!r} has no '='; write COLUMN=NAME")
-    columns = {column: name for column, _, name in pairs} | ({"text": args.text_column} if args.text_column else {})
+    columns = {column: name for column, _, name in pairs} | (
+        {"text": args.text_column} if args.text_column else {}
+    )
     return load_user_file(args.file, columns=columns or None, on_error=args.on_error)
 
 
@@ -171,7 +202,9 @@ def _require_plotly():
     try:
         import plotly  # noqa: F401
     except ImportError:
-        raise ImportError("the report needs plotly: pip install plotly, or give --no_report") from None
+        raise ImportError(
+            "the report needs plotly: pip install plotly, or give --no_report"
+        ) from None
 
 
 if __name__ == "__main__":

@@ -11,35 +11,44 @@ from transformers.configuration_utils import SubConfigSpec
 class SiamUREConfig(PreTrainedConfig):
     r"""Configuration of a [`SiamUREModel`].
 
-    Clusters are the model's labels: `num_labels` is C (10 by default, as in the paper) and `id2label` names them.
+    Clusters are the model's labels: `num_labels` is C (10 by default, as in the paper) and
+    `id2label` names them.
 
     Args:
-        encoder_config (`dict | PreTrainedConfig`): Configuration of the encoder f, a BERT-like model; BERT by default.
-        entity_types (`list[str]`): Types that have markers of their own, in the order of their token ids.
-        first_marker_id (`int`): Token id of `<e1>`. Four untyped markers start here, then come four a type.
-        pooling (`str`, defaults to `"marker"`): What h is made of. `"marker"`: the states at the two start markers
-            (Eq. 3). `"mention"`: the mean state of each mention's tokens. `"marker_context"`, `"mention_context"`: the
-            same and the mean state of the tokens between the mentions, each of the three L2-normalized. Start markers
-            know the entity types, mentions the names.
-        mention_layer (`int`): The encoder layer, from 1, whose states stand for the mentions where they are pooled;
-            those of markers and between the mentions are always the last layer's. The last one too by default.
+        encoder_config (`dict | PreTrainedConfig`): Configuration of the encoder f, a BERT-like
+            model; BERT by default.
+        entity_types (`list[str]`): Types that have markers of their own, in the order of their
+            token ids.
+        first_marker_id (`int`): Token id of `<e1>`. Four untyped markers start here, then come four
+            per type.
+        pooling (`str`, defaults to `"marker"`): What h is made of. `"marker"`: the states at the
+            two start markers (Eq. 3). `"mention"`: the mean state of each mention's tokens.
+            `"marker_context"`, `"mention_context"`: the same and the mean state of the tokens
+            between the mentions, each of the three L2-normalized. Start markers know the entity
+            types, mentions the names.
+        mention_layer (`int`): The encoder layer, from 1, whose states stand for the mentions where
+            they are pooled; those of markers and between the mentions are always the last layer's.
+            The last one too by default.
         projection_size (`int`): Width of the projector g; the width of h by default.
-        predictor_size (`int`): Width of the predictor's hidden layer; a quarter of `projection_size` by default, as in
-            SimSiam.
-        cluster_sizes (`list[int]`): How many training instances each cluster of h holds; set when clusters are
-            stored in the model.
-        max_distances (`list[float]`): The largest distance from each centroid at which a row still belongs to it; none
-            by default. Both thresholds are for `siamure assign`.
-        min_margin (`float`): The smallest margin between the nearest and the second centroid; none by default.
+        predictor_size (`int`): Width of the predictor's hidden layer; a quarter of
+            `projection_size` by default, as in SimSiam.
+        cluster_sizes (`list[int]`): How many training instances each cluster of h holds; set when
+            clusters are stored in the model.
+        max_distances (`list[float]`): The largest distance from each centroid at which a row still
+            belongs to it; none by default. Both thresholds are
+            honored by `SiamUREModel.assign_clusters`.
+        min_margin (`float`): The smallest margin between the nearest and the second centroid; none
+            by default.
 
     Raises:
-        ValueError: The encoder's configuration asks for code of its own, or points somewhere else; or `mention_layer`
-            is not one of its layers.
+        ValueError: The encoder's configuration asks for code of its own, or points somewhere else;
+            or `mention_layer` is not one of its layers.
 
     ```python
     >>> from modeling_siamure import SiamUREConfig
 
-    >>> config = SiamUREConfig(encoder_config={"model_type": "bert", "hidden_size": 32}, num_labels=16)
+    >>> encoder_config = {"model_type": "bert", "hidden_size": 32}
+    >>> config = SiamUREConfig(encoder_config=encoder_config, num_labels=16)
     >>> config.relation_embedding_size, config.num_labels, config.id2label[0]
     (64, 16, 'cluster 0')
 
@@ -66,21 +75,33 @@ class SiamUREConfig(PreTrainedConfig):
         encoder = self.encoder_config
         encoder = encoder.to_dict() if isinstance(encoder, PreTrainedConfig) else encoder or {}
         if {"auto_map", "trust_remote_code"} & encoder.keys():
-            raise ValueError("encoder_config asks for code of its own; only encoders of transformers itself are loaded")
+            raise ValueError(
+                "encoder_config asks for code of its own; only encoders of transformers itself "
+                "are loaded"
+            )
         path = encoder.get("_name_or_path") or encoder.get("name_or_path")
         if path and isinstance(self.encoder_config, dict):
-            raise ValueError(f"encoder_config points to {path!r}; the weights of an encoder are in its model")
+            raise ValueError(
+                f"encoder_config points to {path!r}; the weights of an encoder are in its model"
+            )
         if self.id2label is None:
             num_labels = kwargs.pop("num_labels", 10)
             self.id2label = {i: f"cluster {i}" for i in range(num_labels)}
             self.label2id = {label: i for i, label in self.id2label.items()}
-        if __package__ == "modeling_siamure":  # which registers its pipeline; a checkpoint's own would ask for trust
+        if (
+            __package__ == "modeling_siamure"
+        ):  # which registers its pipeline; a checkpoint's own would ask for trust
             kwargs.pop("custom_pipelines", None)
         super().__post_init__(**kwargs)
-        self.encoder_config._name_or_path = ""  # would leak a folder of the machine that trained the model
+        self.encoder_config._name_or_path = (
+            ""  # would leak a folder of the machine that trained the model
+        )
         num_layers = self.encoder_config.num_hidden_layers
         if self.mention_layer is not None and not 1 <= self.mention_layer <= num_layers:
-            raise ValueError(f"mention_layer={self.mention_layer} is not one of the encoder's layers 1 to {num_layers}")
+            raise ValueError(
+                f"mention_layer={self.mention_layer} is not one of the encoder's layers 1 to "
+                f"{num_layers}"
+            )
         self.entity_types = self.entity_types or []
 
     def get_text_config(self, decoder=None, encoder=None) -> PreTrainedConfig:
@@ -93,7 +114,7 @@ class SiamUREConfig(PreTrainedConfig):
 
     @property
     def context_size(self) -> int:
-        """How many of h's last dimensions hold the words between the mentions: d with the context, else 0."""
+        """Number of h's last dimensions for the words between the mentions: d, or 0 without."""
         return self.encoder_config.hidden_size if self.pooling.endswith("context") else 0
 
     @property

@@ -60,9 +60,7 @@ def tokenize_dataset(
     tokenized = dataset.map(
         encode, input_columns="text", with_indices=True, batched=True, desc="Tokenizing"
     )
-    counts = {
-        name: int(np.sum(tokenized[name])) for name in ("_truncated", "_skipped", "_unknown")
-    }
+    counts = {name: int(np.sum(tokenized[name])) for name in ("_truncated", "_skipped", "_unknown")}
     tokenized = tokenized.remove_columns(list(counts))
     if counts["_truncated"]:
         logger.warning(

@@ -73,7 +73,9 @@ def embed(
     order = sorted(range(len(input_ids)), key=lambda row: len(input_ids[row]), reverse=True)
     was_training = model.training
     model.eval()
-    with tqdm(total=len(order), desc="Embedding", unit=" sentences", disable=not show_progress) as bar:
+    with tqdm(
+        total=len(order), desc="Embedding", unit=" sentences", disable=not show_progress
+    ) as bar:
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             batch = collator([{"input_ids": input_ids[row]} for row in rows])

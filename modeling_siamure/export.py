@@ -29,19 +29,24 @@ def export_program(model: SiamUREModel) -> ExportedProgram:
         model: Stays as it is.
 
     Returns:
-        A program from `input_ids` and `attention_mask`, both `(batch, length)` of any size that the encoder allows, to
-        h `(batch, relation_embedding_size)`. `torch.export.save` writes it.
+        A program from `input_ids` and `attention_mask`, both `(batch, length)` of any size that the
+        encoder allows, to h `(batch, relation_embedding_size)`. `torch.export.save` writes it.
 
     ```python
     program = export_program(AutoModel.from_pretrained("siamure-demo"))
     embeddings = program.module()(batch["input_ids"], batch["attention_mask"])
     ```
     """
-    shape = {0: Dim("batch"), 1: Dim("length", max=model.config.encoder_config.max_position_embeddings)}
+    shape = {
+        0: Dim("batch"),
+        1: Dim("length", max=model.config.encoder_config.max_position_embeddings),
+    }
     inputs = [torch.ones(2, 8, dtype=torch.long, device=model.device) for _ in INPUTS]
     was_training = model.training
     try:
-        return torch.export.export(_Embedder(model.eval()), tuple(inputs), dynamic_shapes=(shape, shape))
+        return torch.export.export(
+            _Embedder(model.eval()), tuple(inputs), dynamic_shapes=(shape, shape)
+        )
     finally:
         model.train(was_training)
 
@@ -51,17 +56,22 @@ def export_onnx(model: SiamUREModel, path: str | Path) -> None:
 
     Args:
         model: Stays as it is.
-        path: The file; it appears when it is whole. Inputs and output are named and shaped as in `export_program`, the
-            output is `relation_embedding`.
+        path: The file; it appears when it is whole. Inputs and output are named and shaped as in
+            `export_program`, the output is `relation_embedding`.
 
     ```python
     export_onnx(AutoModel.from_pretrained("siamure-demo"), "siamure-demo.onnx")
     session = onnxruntime.InferenceSession("siamure-demo.onnx")
-    (embeddings,) = session.run(None, {name: batch[name] for name in ("input_ids", "attention_mask")})
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    (embeddings,) = session.run(None, inputs)
     ```
     """
     program = torch.onnx.export(
-        export_program(model), dynamo=True, input_names=INPUTS, output_names=["relation_embedding"], verbose=False
+        export_program(model),
+        dynamo=True,
+        input_names=INPUTS,
+        output_names=["relation_embedding"],
+        verbose=False,
     )
     with atomic_path(path) as partial:
         program.save(partial)

@@ -33,7 +33,8 @@ def siamese_loss(predictions: torch.Tensor, projections: torch.Tensor) -> torch.
 
     Args:
         predictions: d(g(h)) of both views, `(2, batch_size, size)`.
-        projections: g(h) of both views, of the same shape. The ablation without MLPs passes h for both.
+        projections: g(h) of both views, of the same shape. The ablation without MLPs passes h for
+            both.
 
     >>> x = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
     >>> siamese_loss(x, x.flip(0)), siamese_loss(x, x)
@@ -46,7 +47,9 @@ def siamese_loss(predictions: torch.Tensor, projections: torch.Tensor) -> torch.
 
 
 def consistency_loss(
-    view_logits: torch.Tensor, neighbor_logits: torch.Tensor, reduction: Literal["mean", "sum"] = "mean"
+    view_logits: torch.Tensor,
+    neighbor_logits: torch.Tensor,
+    reduction: Literal["mean", "sum"] = "mean",
 ) -> torch.Tensor:
     """Return the first term of Eq. 7: minus the mean of log <Phi(x), Phi(k)>.
 
@@ -62,7 +65,9 @@ def consistency_loss(
     """
     views = F.log_softmax(view_logits.float(), dim=-1).unsqueeze(2)
     neighbors = F.log_softmax(neighbor_logits.float(), dim=-1).unsqueeze(0)
-    agreement = torch.logsumexp(views + neighbors, dim=-1)  # in log space: the product of probabilities underflows
+    agreement = torch.logsumexp(
+        views + neighbors, dim=-1
+    )  # in log space: the product of probabilities underflows
     agreement = agreement.mean(dim=-1) if reduction == "mean" else agreement.sum(dim=-1)
     return -agreement.mean()
 
@@ -75,7 +80,9 @@ def negative_entropy(probabilities: torch.Tensor) -> torch.Tensor:
     >>> negative_entropy(torch.tensor([0.5, 0.5, 0.0]))
     tensor(-0.6931)
     """
-    return (probabilities * probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()).sum()
+    return (
+        probabilities * probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()
+    ).sum()
 
 
 def semantic_clustering_loss(
@@ -92,7 +99,8 @@ def semantic_clustering_loss(
     Args:
         view_logits, neighbor_logits, reduction: As for `consistency_loss`.
         entropy_weight: lambda.
-        global_mean: Turns the mean probabilities of this process `(clusters,)` into those of all processes.
+        global_mean: Turns the mean probabilities of this process `(clusters,)` into those of all
+            processes.
 
     Returns:
         The consistency term and the weighted entropy term.
@@ -106,10 +114,13 @@ def semantic_clustering_loss(
     return consistency_loss(view_logits, neighbor_logits, reduction), entropy
 
 
-def neighbor_cosine_loss(view_embeddings: torch.Tensor, neighbor_embeddings: torch.Tensor) -> torch.Tensor:
+def neighbor_cosine_loss(
+    view_embeddings: torch.Tensor, neighbor_embeddings: torch.Tensor
+) -> torch.Tensor:
     """Return the term that the authors' code uses in place of Eq. 7.
 
-    It is minus the mean cosine of an anchor and its neighbors. It knows no clusters and nothing in it keeps embeddings apart; it is here for comparison.
+    It is minus the mean cosine of an anchor and its neighbors. It knows no clusters and nothing in
+    it keeps embeddings apart; it is here for comparison.
 
     Args:
         view_embeddings: h of the anchors, `(views, batch_size, size)`.
@@ -176,7 +187,7 @@ def joint_loss(
     num_neighbors: int = 20,
     neighbor_reduction: Literal["mean", "sum"] = "mean",
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Return the loss of a batch: L_Rl in the first phase, L_Rl + eta L_Cl in the joint one (Eq. 9).
+    """Return the loss of a batch: L_Rl in the first phase, then L_Rl + eta L_Cl (Eq. 9).
 
     Args:
         outputs: The model's, for two views of each anchor and then its neighbors, as
@@ -192,7 +203,9 @@ def joint_loss(
 
     def stacked(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         groups = rows.unflatten(0, (2 + neighbors_per_anchor, -1))
-        return groups[:2], groups[2:].transpose(0, 1)  # (views, batch, ...), (batch, neighbors, ...)
+        return groups[:2], groups[2:].transpose(
+            0, 1
+        )  # (views, batch, ...), (batch, neighbors, ...)
 
     views, neighbors = stacked(outputs.relation_embedding)
     if use_mlps:

@@ -1,11 +1,11 @@
-"""Typed entity markers (paper, Eq. 1): the strings, their place in a vocabulary, and the window that keeps them.
+"""Typed entity markers (Eq. 1): the strings, their tokens, and the window that keeps them.
 
 A marked sentence is the one interface between data and model:
 
     <e1:PERSON> Ada Roe </e1:PERSON> leads <e2:ORGANIZATION> Acme </e2:ORGANIZATION> .
 
-`e1` is the head and `e2` the tail, whichever comes first; without a type the markers are `<e1>`, `</e1>`, `<e2>` and
-`</e2>`.
+`e1` is the head and `e2` the tail, whichever comes first; without a type the markers are `<e1>`,
+`</e1>`, `<e2>` and `</e2>`.
 """
 
 import re
@@ -23,7 +23,7 @@ _NOT_IN_A_TYPE = re.compile(r"[<>\s]+")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Strings
 
 
@@ -39,7 +39,7 @@ class MarkedSentence:
 
 
 def marker(role: int, entity_type: str | None = None) -> str:
-    """The marker string of a role (an index into `ROLES`) and an entity type.
+    """Return the marker of a role (an index into `ROLES`) and an entity type.
 
     >>> marker(HEAD_START, "PERSON"), marker(TAIL_END)
     ('<e1:PERSON>', '</e2>')
@@ -49,7 +49,9 @@ def marker(role: int, entity_type: str | None = None) -> str:
 
 
 def neutralize(sentence: str) -> str:
-    """Rewrites strings that look like markers, so that nobody's raw text can move a mention. Keeps every offset.
+    """Rewrite what looks like a marker, so that raw text can't move a mention.
+
+    Every offset is kept.
 
     >>> neutralize("Type <e1> to begin.")
     'Type ‹e1› to begin.'
@@ -64,10 +66,10 @@ def insert_markers(
     head_type: str | None = None,
     tail_type: str | None = None,
 ) -> str:
-    """Writes the typed markers around both mentions (Eq. 1).
+    """Write the typed markers around both mentions (Eq. 1).
 
-    The mentions may come in either order, touch, nest, overlap or coincide. Each marker brings one blank of its own on
-    its inner side, so that `read_markers` gives the sentence back exactly.
+    The mentions may come in either order, touch, nest, overlap or coincide. Each marker brings one
+    blank of its own on its inner side, so that `read_markers` gives the sentence back exactly.
 
     Args:
         sentence: Raw text; what looks like a marker in it is neutralized.
@@ -87,9 +89,11 @@ def insert_markers(
     ):
         if not 0 <= start < end <= len(sentence) or not sentence[start:end].strip():
             raise ValueError(
-                f"{name} span {start}-{end} does not hold a mention of a sentence of {len(sentence)} characters"
+                f"{name} span {start}-{end} does not hold a mention of a sentence of "
+                f"{len(sentence)} characters"
             )
-        # At one position, closing markers come first; then the longer mention opens first and closes last.
+        # At one position, closing markers come first; then the longer mention opens first and
+        # closes last.
         insertions.append((start, 1, -end, role, marker(role, entity_type) + " "))
         insertions.append((end, 0, -start, -role, " " + marker(role + 1, entity_type)))
     pieces, done = [], 0
@@ -101,13 +105,14 @@ def insert_markers(
 
 
 def read_markers(text: str) -> MarkedSentence:
-    """Takes the markers out of a marked sentence again: the inverse of `insert_markers`.
+    """Take the markers out of a marked sentence: the inverse of `insert_markers`.
 
     Raises:
         ValueError: One of the four markers is missing, doubled or out of order.
 
-    >>> read_markers("<e2> Acme </e2> names <e1:PERSON> Ada Roe </e1:PERSON>")
-    MarkedSentence(sentence='Acme names Ada Roe', head=(11, 18), tail=(0, 4), head_type='PERSON', tail_type=None)
+    >>> marked = read_markers("<e2> Acme </e2> names <e1:PERSON> Ada Roe </e1:PERSON>")
+    >>> marked.sentence, marked.head, marked.head_type
+    ('Acme names Ada Roe', (11, 18), 'PERSON')
     """
     positions: dict[int, int] = {}
     types: dict[int, str | None] = {}
@@ -126,34 +131,45 @@ def read_markers(text: str) -> MarkedSentence:
         positions[role], types[role], done = length, match["type"], end
     for role, name in enumerate(ROLES):
         if role not in positions:
-            raise ValueError(f"the marker of the {name}, such as {marker(role)}, is missing in {text!r}")
+            raise ValueError(
+                f"the marker of the {name}, such as {marker(role)}, is missing in {text!r}"
+            )
     head = positions[HEAD_START], positions[HEAD_END]
     tail = positions[TAIL_START], positions[TAIL_END]
     if head[0] >= head[1] or tail[0] >= tail[1]:
         raise ValueError(f"a mention is empty or its markers are out of order in {text!r}")
-    return MarkedSentence("".join([*pieces, text[done:]]), head, tail, types[HEAD_START], types[TAIL_START])
+    return MarkedSentence(
+        "".join([*pieces, text[done:]]), head, tail, types[HEAD_START], types[TAIL_START]
+    )
 
 
 def find_entity_types(texts: Iterable[str]) -> list[str]:
-    """The entity types that occur in marked sentences, sorted.
+    """Return the entity types that occur in marked sentences, sorted.
 
     >>> find_entity_types(["<e1:PER> Ada </e1:PER> met <e2> Bo </e2>"])
     ['PER']
     """
-    return sorted({match["type"] for text in texts for match in MARKER.finditer(text) if match["type"]})
+    return sorted(
+        {match["type"] for text in texts for match in MARKER.finditer(text) if match["type"]}
+    )
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Vocabulary
 
 
-def extend_tokenizer(tokenizer: PreTrainedTokenizerBase, entity_types: Sequence[str]) -> tuple[int, list[str]]:
-    """Adds the markers to a tokenizer, as one block of special tokens: four untyped ones, then four a type.
+def extend_tokenizer(
+    tokenizer: PreTrainedTokenizerBase, entity_types: Sequence[str]
+) -> tuple[int, list[str]]:
+    """Add the markers to a tokenizer, as one block of special tokens.
+
+    Four untyped ones come first, then four per type.
 
     A marker's role is then `(token id - first id) % 4`, which the model reads without any table.
 
     Args:
-        tokenizer: A fast tokenizer; extended in place. If it knows markers already, new types go behind them.
+        tokenizer: A fast tokenizer; extended in place. If it knows markers already, new types go
+            behind them.
         entity_types: Names such as `"PERSON"`.
 
     Returns:
@@ -165,23 +181,31 @@ def extend_tokenizer(tokenizer: PreTrainedTokenizerBase, entity_types: Sequence[
     known = known_entity_types(tokenizer)
     types = known + [name for name in dict.fromkeys(entity_types) if name not in known]
     markers = [marker(role, name) for name in (None, *types) for role in range(4)]
-    # lstrip: byte-level tokenizers would make a token of their own of the blank before a closing marker.
+    # lstrip: byte-level tokenizers would make a token of their own of the blank before a closing
+    # marker.
     tokens = [AddedToken(text, lstrip=True, normalized=False, special=True) for text in markers]
     tokenizer.add_tokens(tokens, special_tokens=True)
     ids = tokenizer.convert_tokens_to_ids(markers)
     if ids != list(range(ids[0], ids[0] + len(ids))):
-        raise ValueError("the tokenizer has other tokens behind its markers; start from the tokenizer of the encoder")
+        raise ValueError(
+            "the tokenizer has other tokens behind its markers; start from the tokenizer of the "
+            "encoder"
+        )
     return ids[0], types
 
 
 def known_entity_types(tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """The entity types whose markers a tokenizer has, in the order of their ids."""
+    """Return the entity types whose markers a tokenizer has, in the order of their ids."""
     added = sorted(tokenizer.get_added_vocab().items(), key=lambda item: item[1])
-    return [match["type"] for text, _ in added if (match := MARKER.fullmatch(text)) and text.startswith("<e1:")]
+    return [
+        match["type"]
+        for text, _ in added
+        if (match := MARKER.fullmatch(text)) and text.startswith("<e1:")
+    ]
 
 
 def name_words(entity_type: str) -> str:
-    """The words of a type's name, split at case and underscores.
+    """Return the words of a type's name, split at case and underscores.
 
     >>> name_words("STATE_OR_PROVINCE"), name_words("FinancialEntity")
     ('state or province', 'financial entity')
@@ -191,12 +215,14 @@ def name_words(entity_type: str) -> str:
 
 @torch.no_grad()
 def initialize_marker_embeddings(
-    embeddings: torch.nn.Embedding, tokenizer: PreTrainedTokenizerBase, entity_types: Sequence[str | None]
+    embeddings: torch.nn.Embedding,
+    tokenizer: PreTrainedTokenizerBase,
+    entity_types: Sequence[str | None],
 ) -> None:
-    """Starts each marker from the mean embedding of the word pieces of its type's name.
+    """Start each marker from the mean embedding of the word pieces of its type's name.
 
-    The library's default gives all new tokens one vector, which makes marker states of all types alike. A tenth of
-    the role's own words ("head start") keeps the four markers of a type apart.
+    The library's default gives all new tokens one vector, which makes marker states of all types
+    alike. A tenth of the role's own words ("head start") keeps the four markers of a type apart.
 
     Args:
         embeddings: Input embeddings of the encoder, already resized to the extended vocabulary.
@@ -210,30 +236,37 @@ def initialize_marker_embeddings(
 
     for entity_type in entity_types:
         for role, role_words in enumerate(ROLES):
-            words = name_words(entity_type) if entity_type is not None else f"{role_words.split()[0]} entity"
+            words = (
+                name_words(entity_type)
+                if entity_type is not None
+                else f"{role_words.split()[0]} entity"
+            )
             index = tokenizer.convert_tokens_to_ids(marker(role, entity_type))
             embeddings.weight[index] = mean_of(words) + 0.1 * mean_of(role_words)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Token ids
 
 
 def marker_roles(input_ids: torch.Tensor, first_marker_id: int, num_markers: int) -> torch.Tensor:
-    """Where the markers stand: `(batch_size, 4, sequence_length)`, true where a token has that role."""
+    """Find the markers: `(batch_size, 4, sequence_length)`, true where a token has a role."""
     offsets = input_ids - first_marker_id
     role = torch.where((offsets >= 0) & (offsets < num_markers), offsets % 4, -1)
     return role.unsqueeze(1) == torch.arange(4, device=role.device).view(1, 4, 1)
 
 
 def relation_spans(is_role: torch.Tensor) -> torch.Tensor:
-    """Which tokens make up head mention, tail mention and the text between the two: `(batch_size, 3, length)`.
+    """Find the tokens of head mention, tail mention and the text between the two.
 
-    Markers belong to none of them; where a marker occurs more than once, the first counts. Touching, nested and
-    overlapping mentions have nothing between them.
+    Markers belong to none of them; where a marker occurs more than once, the first counts.
+    Touching, nested and overlapping mentions have nothing between them.
 
     Args:
         is_role: From `marker_roles`.
+
+    Returns:
+        `(batch_size, 3, sequence_length)`, true where a token is part of a span.
     """
     first = is_role.int().argmax(dim=-1)  # (batch, 4)
     starts, ends = first[:, [HEAD_START, TAIL_START]], first[:, [HEAD_END, TAIL_END]]
@@ -247,14 +280,20 @@ def relation_spans(is_role: torch.Tensor) -> torch.Tensor:
     return inside & ~is_role.any(dim=1, keepdim=True)
 
 
-def check_marked(is_role: torch.Tensor):
-    """Raises a `ValueError` that names the first row in which `marker_roles` found no marker of some role."""
+def check_marked(is_role: torch.Tensor) -> None:
+    """Raise a `ValueError` that names the first row without a marker of some role.
+
+    Args:
+        is_role: From `marker_roles`.
+    """
     missing = ~is_role.any(dim=-1)
     if missing.any():
         row, role = missing.nonzero()[0].tolist()
         raise ValueError(
-            f"row {row} of the batch lacks the marker of the {ROLES[role]}; mark both mentions, such as "
-            "'<e1:PERSON> Ada Roe </e1:PERSON> leads <e2:ORGANIZATION> Acme </e2:ORGANIZATION>', and use the tokenizer "
+            f"row {row} of the batch lacks the marker of the {ROLES[role]}; mark both mentions, "
+            "such as "
+            "'<e1:PERSON> Ada Roe </e1:PERSON> leads <e2:ORGANIZATION> Acme </e2:ORGANIZATION>', "
+            "and use the tokenizer "
             "that was saved with the model"
         )
 
@@ -273,21 +312,25 @@ class EncodedSentences:
 
 
 def encode_marked(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int = 128, on_overflow: str = "raise"
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    max_length: int = 128,
+    on_overflow: str = "raise",
 ) -> EncodedSentences:
-    """Turns marked sentences into token ids, keeping both mentions where a sentence is too long.
+    """Turn marked sentences into token ids, keeping both mentions where one is too long.
 
-    Tokens outside the mentions are cut first, then tokens between them. Mentions of a type that the tokenizer does not
-    know get the untyped markers.
+    Tokens outside the mentions are cut first, then tokens between them. Mentions of a type that the
+    tokenizer does not know get the untyped markers.
 
     Args:
         tokenizer: A tokenizer that went through `extend_tokenizer`.
         texts: Marked sentences.
-        max_length: The largest number of tokens a row, special tokens included.
+        max_length: The largest number of tokens per row, special tokens included.
         on_overflow: `"raise"` or `"skip"`, for rows whose two mentions alone exceed `max_length`.
 
     Raises:
-        ValueError: A row lacks a marker, or its mentions do not fit and `on_overflow` is `"raise"`. Names the row.
+        ValueError: A row lacks a marker, or its mentions do not fit and `on_overflow` is `"raise"`.
+            Names the row.
     """
     result = EncodedSentences()
     known = set(known_entity_types(tokenizer))
@@ -307,7 +350,9 @@ def encode_marked(
     prefix, suffix = framed[:at], framed[at + len(word) :]
     budget = max_length - len(prefix) - len(suffix)
 
-    rows = tokenizer([MARKER.sub(known_marker, text) for text in texts], add_special_tokens=False, verbose=False)
+    rows = tokenizer(
+        [MARKER.sub(known_marker, text) for text in texts], add_special_tokens=False, verbose=False
+    )
     for row, ids in enumerate(rows["input_ids"]):
         positions = {}
         for position, token in enumerate(ids):
@@ -315,7 +360,9 @@ def encode_marked(
                 positions.setdefault((token - first_id) % 4, position)
         if len(positions) < 4:
             missing = next(role for role in range(4) if role not in positions)
-            raise ValueError(f"row {row}: the marker of the {ROLES[missing]} is missing in {texts[row]!r}")
+            raise ValueError(
+                f"row {row}: the marker of the {ROLES[missing]} is missing in {texts[row]!r}"
+            )
         window = ids if len(ids) <= budget else _window(ids, positions, budget)
         if window is None:
             if on_overflow == "raise":
@@ -332,7 +379,7 @@ def encode_marked(
 
 
 def _window(ids: list[int], positions: dict[int, int], budget: int) -> list[int] | None:
-    """At most `budget` of the tokens, with both mentions in them; `None` where the mentions do not fit."""
+    """Return at most `budget` tokens with both mentions; `None` where these do not fit."""
     head = positions[HEAD_START], positions[HEAD_END] + 1
     tail = positions[TAIL_START], positions[TAIL_END] + 1
     (start, first_end), (second_start, end) = sorted([head, tail])
@@ -341,7 +388,9 @@ def _window(ids: list[int], positions: dict[int, int], budget: int) -> list[int]
     if spare >= 0:
         left = min(start, max(spare // 2, spare - (len(ids) - end)))
         return ids[start - left :][:budget]
-    keep = spare + (second_start - first_end)  # how many of the tokens between the mentions still fit
+    keep = spare + (
+        second_start - first_end
+    )  # how many of the tokens between the mentions still fit
     if second_start < first_end or keep < 0:
         return None
     return ids[start : first_end + (keep + 1) // 2] + ids[second_start - keep // 2 : end]

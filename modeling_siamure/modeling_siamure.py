@@ -1,4 +1,4 @@
-"""The SiamURE model: encoder f, relation embedding h, projector g, predictor d and cluster head Phi."""
+"""The SiamURE model: encoder f, embedding h, projector g, predictor d, cluster head Phi."""
 
 import importlib.util
 import os
@@ -38,13 +38,15 @@ class SiamUREModelOutput(ModelOutput):
     """Output of [`SiamUREModel`].
 
     Args:
-        relation_embedding (`torch.Tensor` of shape `(batch_size, relation_embedding_size)`): h, Eq. 3.
-        projection (`torch.Tensor` of shape `(batch_size, projection_size)`): g(h), Eq. 4.
+        relation_embedding (`torch.Tensor` of shape `(batch_size, relation_embedding_size)`): h, Eq.
+        3. projection (`torch.Tensor` of shape `(batch_size, projection_size)`): g(h), Eq. 4.
         prediction (`torch.Tensor` of shape `(batch_size, projection_size)`): d(g(h)).
-        cluster_logits (`torch.Tensor` of shape `(batch_size, num_labels)`): Phi(h) before its softmax.
-        last_hidden_state (`torch.Tensor` of shape `(batch_size, sequence_length, hidden_size)`)
-        hidden_states (`tuple[torch.Tensor]`): With `output_hidden_states=True`, the states of each encoder layer.
-        attentions (`tuple[torch.Tensor]`): With `output_attentions=True`, the weights of each encoder layer.
+        cluster_logits (`torch.Tensor` of shape `(batch_size, num_labels)`): Phi(h) before its
+        softmax. last_hidden_state (`torch.Tensor` of shape `(batch_size, sequence_length,
+        hidden_size)`)
+        hidden_states (`tuple[torch.Tensor]`): With `output_hidden_states=True`, the states of each
+        encoder layer. attentions (`tuple[torch.Tensor]`): With `output_attentions=True`, the
+        weights of each encoder layer.
     """
 
     relation_embedding: torch.Tensor | None = None
@@ -146,7 +148,7 @@ def _squared_distances(embeddings: torch.Tensor, centroids: torch.Tensor) -> tor
 
 
 def resolve_encoder(name_or_path: str) -> str:
-    """Return the folder of an encoder inside an installed package, without importing the package.
+    """Return the folder of an encoder inside an installed package, which is not imported.
 
     Args:
         name_or_path: `pip:PACKAGE/FOLDER`; any other name is returned as it is.
@@ -188,7 +190,7 @@ def load_tokenizer(name_or_path: str, **kwargs) -> PreTrainedTokenizerBase:
 
 
 class SiamUREProjector(nn.Sequential):
-    """g: three linear layers with LayerNorm after each and ReLU after the first two (paper, 2.2)."""
+    """g: three linear layers, LayerNorm after each, ReLU after the first two (paper, 2.2)."""
 
     def __init__(self, input_size: int, size: int):
         super().__init__(
@@ -203,15 +205,22 @@ class SiamUREPredictor(nn.Sequential):
 
     def __init__(self, size: int, hidden_size: int):
         super().__init__(
-            nn.Linear(size, hidden_size), nn.LayerNorm(hidden_size), nn.ReLU(), nn.Linear(hidden_size, size)
+            nn.Linear(size, hidden_size),
+            nn.LayerNorm(hidden_size),
+            nn.ReLU(),
+            nn.Linear(hidden_size, size),
         )
 
 
 class SiamUREPreTrainedModel(PreTrainedModel):
+    """What transformers needs to know of the model."""
+
     config_class = SiamUREConfig
     base_model_prefix = "encoder"
     supports_gradient_checkpointing = True
-    accepts_loss_kwargs = False  # each loss is a mean over its batch: gradient accumulation averages
+    accepts_loss_kwargs = (
+        False  # each loss is a mean over its batch: gradient accumulation averages
+    )
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_flex_attn = True
@@ -224,7 +233,8 @@ class SiamUREPreTrainedModel(PreTrainedModel):
             return super().from_pretrained(pretrained_model_name_or_path, *model_args, **kwargs)
         except SafetensorError as error:
             raise ValueError(
-                f"the weights of {pretrained_model_name_or_path} are damaged ({error}); copy them again, or download "
+                f"the weights of {pretrained_model_name_or_path} are damaged ({error}); copy them "
+                "again, or download "
                 "them with force_download=True"
             ) from error
 
@@ -236,21 +246,22 @@ class SiamUREPreTrainedModel(PreTrainedModel):
 
 
 class SiamUREModel(SiamUREPreTrainedModel):
-    """Embeds the relation between the two marked mentions of a sentence.
+    """Embed the relation between the two marked mentions of a sentence.
 
-    The mentions are found from the markers in `input_ids`, so a marked sentence is all the input there is. Losses live
-    in `modeling_siamure.losses`.
+    The mentions are found from the markers in `input_ids`, so a marked sentence is all the input
+    there is. Losses live in `modeling_siamure.losses`.
 
     ```python
     >>> import torch
     >>> from modeling_siamure import SiamUREConfig, SiamUREModel
 
     >>> config = SiamUREConfig(
-    ...     encoder_config={"vocab_size": 50, "hidden_size": 32, "num_attention_heads": 2, "num_hidden_layers": 1},
+    ...     encoder_config={"vocab_size": 50, "hidden_size": 32, "num_attention_heads": 2},
     ...     first_marker_id=40,
     ... )
     >>> model = SiamUREModel(config).eval()
-    >>> output = model(torch.tensor([[1, 40, 5, 41, 6, 42, 7, 43, 2]]))  # <e1> 5 </e1> 6 <e2> 7 </e2>
+    >>> text = [1, 40, 5, 41, 6, 42, 7, 43, 2]  # <e1> 5 </e1> 6 <e2> 7 </e2>
+    >>> output = model(torch.tensor([text]))
     >>> output.relation_embedding.shape, output.cluster_logits.shape
     (torch.Size([1, 64]), torch.Size([1, 10]))
 
@@ -265,14 +276,21 @@ class SiamUREModel(SiamUREPreTrainedModel):
         self._mention_states: torch.Tensor | None = None  # within a forward pass only
         if config.mention_layer is not None:
             # A hook of our own: the states that transformers records can't be compiled.
-            _layers(self.encoder)[config.mention_layer - 1].register_forward_hook(self._keep_mention_states)
+            _layers(self.encoder)[config.mention_layer - 1].register_forward_hook(
+                self._keep_mention_states
+            )
         size = config.relation_embedding_size
         projection_size = config.projection_size or size
         self.projector = SiamUREProjector(size, projection_size)
-        self.predictor = SiamUREPredictor(projection_size, config.predictor_size or projection_size // 4)
+        self.predictor = SiamUREPredictor(
+            projection_size, config.predictor_size or projection_size // 4
+        )
         self.cluster_head = nn.Linear(size, config.num_labels)
-        # Means of L2-normalized h: the partition that id2label names. The head's partition is another one.
-        self.register_buffer("cluster_centroids", torch.zeros(config.num_labels, size, dtype=torch.float32))
+        # Means of L2-normalized h: the partition that id2label names. The head's partition is
+        # another one.
+        self.register_buffer(
+            "cluster_centroids", torch.zeros(config.num_labels, size, dtype=torch.float32)
+        )
         self.post_init()
 
     @classmethod
@@ -286,65 +304,90 @@ class SiamUREModel(SiamUREPreTrainedModel):
         dropout: float | None = None,
         **config_kwargs,
     ) -> "SiamUREModel":
-        """Starts a model from a plain pretrained encoder.
+        """Start a model from a plain pretrained encoder.
 
         Args:
             encoder_name_or_path: A BERT-like checkpoint: hub name, folder, or `pip:PACKAGE/FOLDER`
                 for one inside an installed package.
             tokenizer: The encoder's tokenizer; the markers are added to it in place.
-            entity_types: Types that get markers of their own, initialized from the words of their names.
-            pooling_layer: The encoder layer, from 1, whose states are pooled; later layers are left out. The last by
-                default.
-            mention_depth: `mention_layer` of [`SiamUREConfig`] as a share of the encoder's layers, above 0 and up to 1.
-            dropout: r, for all dropout layers of the encoder (0.1 in the paper); the encoder's own by default.
-            config_kwargs: Fields of [`SiamUREConfig`], such as `num_labels` and `pooling`. The latter may be `"auto"`:
-                `marker_context` where there are entity types, which start markers know, else `mention_context`.
+            entity_types: Types that get markers of their own, initialized from the words of their
+                names.
+            pooling_layer: The encoder layer, from 1, whose states are pooled; later layers are left
+                out. The last by default.
+            mention_depth: `mention_layer` of [`SiamUREConfig`] as a share of the encoder's layers,
+                above 0 and up to 1.
+            dropout: r, for all dropout layers of the encoder (0.1 in the paper); the encoder's own
+                by default.
+            config_kwargs: Fields of [`SiamUREConfig`], such as `num_labels` and `pooling`. The
+                latter may be `"auto"`: `marker_context` where there are entity types, which start
+                markers know, else `mention_context`.
 
         Raises:
-            ValueError: `pooling_layer` or `mention_depth` is not within the encoder, or weights are missing from the
-                checkpoint.
+            ValueError: `pooling_layer` or `mention_depth` is not within the encoder, or weights are
+                missing from the checkpoint.
         """
         path = resolve_encoder(encoder_name_or_path)
         encoder_config = AutoConfig.from_pretrained(path)
         if pooling_layer is not None:
             num_layers = encoder_config.num_hidden_layers
             if not 1 <= pooling_layer <= num_layers:
-                raise ValueError(f"pooling_layer={pooling_layer} is not one of the encoder's layers 1 to {num_layers}")
+                raise ValueError(
+                    f"pooling_layer={pooling_layer} is not one of the encoder's layers 1 to "
+                    f"{num_layers}"
+                )
             encoder_config.num_hidden_layers = pooling_layer
             if getattr(encoder_config, "layer_types", None):
                 encoder_config.layer_types = encoder_config.layer_types[:pooling_layer]
         if mention_depth is not None:
             if not 0 < mention_depth <= 1:
-                raise ValueError(f"mention_depth={mention_depth}: it must be above 0 and not above 1")
-            config_kwargs["mention_layer"] = max(1, round(mention_depth * encoder_config.num_hidden_layers))
+                raise ValueError(
+                    f"mention_depth={mention_depth}: it must be above 0 and not above 1"
+                )
+            config_kwargs["mention_layer"] = max(
+                1, round(mention_depth * encoder_config.num_hidden_layers)
+            )
         if dropout is not None:
             for name, value in encoder_config.to_dict().items():
-                if "dropout" in name and "classifier" not in name and isinstance(value, int | float):
+                if (
+                    "dropout" in name
+                    and "classifier" not in name
+                    and isinstance(value, int | float)
+                ):
                     setattr(encoder_config, name, dropout)
         first_marker_id, types = extend_tokenizer(tokenizer, entity_types or [])
         if config_kwargs.get("pooling") == "auto":
             config_kwargs["pooling"] = "marker_context" if types else "mention_context"
         config = SiamUREConfig(
-            encoder_config=encoder_config, entity_types=types, first_marker_id=first_marker_id, **config_kwargs
+            encoder_config=encoder_config,
+            entity_types=types,
+            first_marker_id=first_marker_id,
+            **config_kwargs,
         )
         model = cls(config)
         encoder = AutoModel.from_pretrained(path, dtype=torch.float32)
         # Not strict: the pooler and the layers above pooling_layer stay behind.
         missing = model.encoder.load_state_dict(encoder.state_dict(), strict=False).missing_keys
         if missing:
-            raise ValueError(f"{encoder_name_or_path} lacks weights of its encoder, such as {missing[0]}")
-        model.resize_token_embeddings(max(len(tokenizer), encoder_config.vocab_size), mean_resizing=False)
+            raise ValueError(
+                f"{encoder_name_or_path} lacks weights of its encoder, such as {missing[0]}"
+            )
+        model.resize_token_embeddings(
+            max(len(tokenizer), encoder_config.vocab_size), mean_resizing=False
+        )
         initialize_marker_embeddings(model.get_input_embeddings(), tokenizer, [None, *types])
         config.pad_token_id = tokenizer.pad_token_id
         return model
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
-        """Saves weights and configuration, and the code that loads the model and its pipeline elsewhere."""
-        # Imported here: transformers copies, and later fetches, what this file imports, wherever the import stands.
+        """Save weights and configuration, and the code that loads model and pipeline elsewhere."""
+        # Imported here: transformers copies, and later fetches, what this file imports, wherever
+        # the import stands.
         from .pipeline import RelationDiscoveryPipeline
 
         implementation = f"pipeline.{RelationDiscoveryPipeline.__name__}"
-        self.config.custom_pipelines = {"relation-discovery": {"impl": implementation, "pt": ["AutoModel"]}}
+        self.config.custom_pipelines = {
+            "relation-discovery": {"impl": implementation, "pt": ["AutoModel"]}
+        }
         super().save_pretrained(save_directory, **kwargs)
 
     @torch.no_grad()
@@ -451,11 +494,11 @@ class SiamUREModel(SiamUREPreTrainedModel):
     def forward(
         self, input_ids: torch.LongTensor, attention_mask: torch.Tensor | None = None, **kwargs
     ) -> SiamUREModelOutput:
-        """Embeds marked sentences.
+        """Embed marked sentences.
 
         Args:
-            input_ids: Token ids `(batch_size, sequence_length)` with all four markers in each row; where a marker
-                occurs more than once, the first counts.
+            input_ids: Token ids `(batch_size, sequence_length)` with all four markers in each row;
+                where a marker occurs more than once, the first counts.
             attention_mask: 1 for tokens, 0 for padding, `(batch_size, sequence_length)`.
             kwargs: Further inputs and output switches of the encoder.
 
@@ -465,7 +508,9 @@ class SiamUREModel(SiamUREPreTrainedModel):
         outputs = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **kwargs)
         last, mention_states = outputs.last_hidden_state, self._mention_states
         self._mention_states = None
-        relation_embedding = self._pool(input_ids, last if mention_states is None else mention_states, last)
+        relation_embedding = self._pool(
+            input_ids, last if mention_states is None else mention_states, last
+        )
         projection = self.projector(relation_embedding)
         return SiamUREModelOutput(
             relation_embedding=relation_embedding,
@@ -480,8 +525,13 @@ class SiamUREModel(SiamUREPreTrainedModel):
     def _keep_mention_states(self, layer: nn.Module, inputs: tuple, output: torch.Tensor | tuple):
         self._mention_states = output[0] if isinstance(output, tuple) else output
 
-    def _pool(self, input_ids: torch.LongTensor, states: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
-        """h from the states of the mentions' layer and of the last one, both `(batch_size, sequence_length, size)`."""
+    def _pool(
+        self, input_ids: torch.LongTensor, states: torch.Tensor, last: torch.Tensor
+    ) -> torch.Tensor:
+        """Pool h from the states of the mentions' layer and of the last one.
+
+        Both are `(batch_size, sequence_length, hidden_size)`.
+        """
         is_role = marker_roles(input_ids, self.config.first_marker_id, self.config.num_markers)
         if not torch.compiler.is_compiling():
             check_marked(is_role)
@@ -489,7 +539,9 @@ class SiamUREModel(SiamUREPreTrainedModel):
         if self.config.pooling.startswith("marker"):
             # states.shape: len would fix the batch size of an export
             rows = torch.arange(states.shape[0], device=states.device).unsqueeze(1)
-            first = is_role[:, [HEAD_START, TAIL_START]].int().argmax(dim=-1)  # where each start marker stands first
+            first = (
+                is_role[:, [HEAD_START, TAIL_START]].int().argmax(dim=-1)
+            )  # where each start marker stands first
             parts.append(last[rows, first])
         inside = relation_spans(is_role).to(states.dtype)
         # Touching or nested mentions have no tokens between them: that part stays zero.
@@ -505,9 +557,11 @@ class SiamUREModel(SiamUREPreTrainedModel):
 
 
 def _layers(encoder: nn.Module) -> nn.ModuleList:
-    """The layers of an encoder, whatever it calls them."""
+    """Return the layers of an encoder, whatever it calls them."""
     count = encoder.config.num_hidden_layers
-    return next(part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == count)
+    return next(
+        part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == count
+    )
 
 
 __all__ = ["SiamUREModel", "SiamUREModelOutput", "SiamUREPreTrainedModel", "load_tokenizer"]

@@ -1,6 +1,7 @@
-"""The "relation-discovery" pipeline: which of the stored clusters a marked sentence belongs to.
+"""The "relation-discovery" pipeline: the stored cluster of a marked sentence.
 
-This file travels with every saved model, so that `pipeline` finds it where the package is not installed.
+This file travels with every saved model, so that `pipeline` finds it where the package is not
+installed.
 """
 
 from collections.abc import Iterator
@@ -63,7 +64,9 @@ class RelationDiscoveryPipeline(Pipeline):
         steps: tuple[dict, dict, dict] = ({}, {}, {})
         for name, value in parameters.items():
             if name not in step:
-                raise TypeError(f"the relation-discovery pipeline takes no {name!r}; it takes {', '.join(step)}")
+                raise TypeError(
+                    f"the relation-discovery pipeline takes no {name!r}; it takes {', '.join(step)}"
+                )
             if name == "top_k" and value is not None and value < 1:
                 raise ValueError(f"top_k={value}: it must be 1 or more, or None for all clusters")
             steps[step[name]][name] = value
@@ -74,17 +77,19 @@ class RelationDiscoveryPipeline(Pipeline):
 
         Args:
             inputs: A sentence with typed markers; or a dictionary `{"text", "head", "tail"}` with
-                `{"start", "end", "type"}` as head and tail: characters of `text`, end exclusive, and an entity type
-                that may be missing; or a list, generator or dataset of either. Rows of the instance schema, whose
-                `text` is marked already, are fine too.
+                `{"start", "end", "type"}` as head and tail: characters of `text`, end exclusive,
+                and an entity type that may be missing; or a list, generator or dataset of either.
+                Rows of the instance schema, whose `text` is marked already, are fine too.
             kwargs: `top_k`, `return_embedding`, `max_length` as above, for this call; `batch_size`.
 
         Returns:
-            `{"label", "score", "cluster"}` and, on demand, `"embedding"`; a list of these for a list; an iterator,
-            which works as it is asked, for generators and datasets. With `top_k`, a list of them each.
+            `{"label", "score", "cluster"}` and, on demand, `"embedding"`; a list of these for a
+            list; an iterator, which works as it is asked, for generators and datasets. With
+            `top_k`, a list of them each.
 
         Raises:
-            ValueError: A marker is missing or doubled, a span does not hold a mention, or the mentions are too long.
+            ValueError: A marker is missing or doubled, a span does not hold a mention, or the
+                mentions are too long.
         """
         if isinstance(inputs, list) and not inputs:
             return []
@@ -95,10 +100,15 @@ class RelationDiscoveryPipeline(Pipeline):
     def preprocess(self, row: str | dict, max_length: int | None = None) -> dict[str, torch.Tensor]:
         text = _marked(row)
         if max_length is None:
-            max_length = min(self.tokenizer.model_max_length, self.model.config.encoder_config.max_position_embeddings)
+            max_length = min(
+                self.tokenizer.model_max_length,
+                self.model.config.encoder_config.max_position_embeddings,
+            )
         encoded = encode_marked(self.tokenizer, [text], max_length)
         for entity_type in encoded.unknown_types:
-            logger.warning_once(f"the model has no markers for {entity_type!r}; it gets the untyped ones")
+            logger.warning_once(
+                f"the model has no markers for {entity_type!r}; it gets the untyped ones"
+            )
         input_ids = torch.tensor(encoded.input_ids)
         return {"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)}
 
@@ -111,7 +121,10 @@ class RelationDiscoveryPipeline(Pipeline):
         }
 
     def postprocess(
-        self, outputs: dict[str, torch.Tensor], top_k: int | None = 0, return_embedding: bool = False
+        self,
+        outputs: dict[str, torch.Tensor],
+        top_k: int | None = 0,
+        return_embedding: bool = False,
     ) -> dict[str, Any] | list[dict[str, Any]]:
         scores = outputs["scores"][0]
         count = len(scores) if top_k is None else min(max(top_k, 1), len(scores))
@@ -124,7 +137,9 @@ class RelationDiscoveryPipeline(Pipeline):
         if is_asked_for_one and int(outputs["cluster"]) == UNASSIGNED:
             answers[0] |= {"label": "unassigned", "cluster": UNASSIGNED}
         if return_embedding:
-            answers = [{**answer, "embedding": outputs["embedding"][0].tolist()} for answer in answers]
+            answers = [
+                {**answer, "embedding": outputs["embedding"][0].tolist()} for answer in answers
+            ]
         return answers[0] if is_asked_for_one else answers
 
 
@@ -142,7 +157,8 @@ def _marked(row: str | dict) -> str:
         return insert_markers(row["text"], *spans, head.get("type"), tail.get("type"))
     except (TypeError, KeyError) as error:
         raise ValueError(
-            f"{row!r} is neither a marked sentence nor a dictionary {{'text', 'head': {{'start', 'end', 'type'}}, "
+            f"{row!r} is neither a marked sentence nor a dictionary "
+            f"{{'text', 'head': {{'start', 'end', 'type'}}, "
             f"'tail': {{'start', 'end', 'type'}}}} ({type(error).__name__}: {error})"
         ) from None
 

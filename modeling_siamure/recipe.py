@@ -44,9 +44,7 @@ class ModelArguments:
     dropout: float | None = field(
         default=None, metadata={"help": "r, of all dropout layers; the encoder's own by default."}
     )
-    num_clusters: int = field(
-        default=10, metadata={"help": "C: number of relations to look for."}
-    )
+    num_clusters: int = field(default=10, metadata={"help": "C: number of relations to look for."})
     projection_size: int | None = field(
         default=None, metadata={"help": "Width of the projector; that of h by default."}
     )
@@ -111,9 +109,7 @@ class DataArguments:
             "help": "Of the reader, such as markers=untyped labels=single columns.sentence=body."
         },
     )
-    train_split: str = field(
-        default="train", metadata={"help": "Split of the corpus to train on."}
-    )
+    train_split: str = field(default="train", metadata={"help": "Split of the corpus to train on."})
     validation_split: str = field(
         default="validation", metadata={"help": "Split to score on, where there is one."}
     )
@@ -195,7 +191,10 @@ class Recipe:
         for key, value in content.items():
             if key not in actions or key == "help":
                 close = difflib.get_close_matches(str(key), actions, n=1)
-                fail(f"{key!r} is no recipe key" + "".join(f"; did you mean {name}?" for name in close))
+                fail(
+                    f"{key!r} is no recipe key"
+                    + "".join(f"; did you mean {name}?" for name in close)
+                )
             takes_words = actions[key].nargs == "+"
             words += _option(key, value, takes_words)
         for action in parser._actions:

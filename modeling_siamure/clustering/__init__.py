@@ -26,7 +26,9 @@ def cluster_embeddings(
         method: `"kmeans"` (paper, 3.3) or `"consensus"`; `Clusters.method` says what was done.
         seed: Fixes all draws.
         kmeans_restarts: Starts of k-means.
-        type_pairs, context_size, show_progress: See `consensus`.
+        type_pairs: See `consensus`.
+        context_size: See `consensus`.
+        show_progress: Whether to show a progress bar.
 
     Raises:
         ValueError: There are fewer rows than clusters, or the method is another.

@@ -1,4 +1,4 @@
-"""Clusters that neighbors agree on: cluster heads on frozen h (Eq. 7), and what they have in common.
+"""Clusters that neighbors agree on: what cluster heads on frozen h (Eq. 7) have in common.
 
 k-means cuts through groups of neighbors; a head that is trained to give neighbors the same cluster
 does not, but one head is a matter of luck. Several of them start from different partitions and
@@ -75,7 +75,7 @@ def consensus(
     Raises:
         ValueError: There are fewer rows than clusters.
 
-    >>> rows = np.repeat([[1.0, 0.0], [0.0, 1.0]], 5, axis=0) + np.linspace(0, 0.1, 20).reshape(10, 2)
+    >>> rows = np.repeat(np.eye(2), 5, axis=0) + np.linspace(0, 0.1, 20).reshape(10, 2)
     >>> clusters = consensus(rows, num_clusters=2)
     >>> clusters.sizes, clusters.method
     ([5, 5], 'consensus')
@@ -96,7 +96,8 @@ def consensus(
         if agreement < min_agreement:
             logger.warning(
                 "neighbors agree on clusters hardly better than entity types do (%.2f; %.2f is "
-                "asked for): the clusters are parts of type pairs instead of the consensus of heads",
+                "asked for): the clusters are parts of type pairs instead of the consensus of "
+                "heads",
                 agreement,
                 min_agreement,
             )
@@ -105,7 +106,12 @@ def consensus(
     if labels is None:
         heads = tqdm(range(num_heads), desc="Training cluster heads", disable=not show_progress)
         votes = [_train_head(rows, neighbors, num_clusters, num_heads * seed + i) for i in heads]
-        labels = _merge_votes(np.stack(votes, axis=1), num_clusters)
+        # Average linkage on the number of votes in which two rows differ.
+        distances = np.zeros((len(rows), len(rows)), dtype=np.float32)
+        for vote in votes:
+            distances += vote[:, None] != vote
+        linkage = AgglomerativeClustering(num_clusters, metric="precomputed", linkage="average")
+        labels = linkage.fit_predict(distances)
     centroids = centroids_of(rows, labels)
     return Clusters(assign(embeddings, centroids), centroids, method)
 
@@ -143,12 +149,3 @@ def _train_head(
         schedule.step()
     with torch.no_grad():
         return head(inputs).argmax(dim=-1).numpy()
-
-
-def _merge_votes(votes: np.ndarray, num_clusters: int) -> np.ndarray:
-    """Join rows by average linkage on the share of votes `(rows, heads)` in which they differ."""
-    distances = np.zeros((len(votes), len(votes)), dtype=np.float32)
-    for vote in votes.T:
-        distances += vote[:, None] != vote
-    linkage = AgglomerativeClustering(num_clusters, metric="precomputed", linkage="average")
-    return linkage.fit_predict(distances)

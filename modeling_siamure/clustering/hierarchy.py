@@ -1,4 +1,4 @@
-"""The tree of relations: which clusters lie next to each other, at any level (the paper's motive, section 1)."""
+"""The tree of relations: which clusters lie next to each other (the paper's motive, section 1)."""
 
 import numpy as np
 from scipy.cluster import hierarchy
@@ -7,9 +7,9 @@ from scipy.cluster import hierarchy
 def relation_tree(centroids: np.ndarray, context_size: int = 0) -> np.ndarray:
     """Build Ward's tree on the centroids of clusters (Ward 1963).
 
-    Where h holds the words between the mentions (`..._context` pooling), those alone are compared: the other two parts
-    know the entity types or names, which would put living in a city beside dying in a city, and far from living in a
-    country.
+    Where h holds the words between the mentions (`..._context` pooling), those alone are compared:
+    the other two parts know the entity types or names, which would put living in a city beside
+    dying in a city, and far from living in a country.
 
     Args:
         centroids: Of L2-normalized h, `(clusters, size)`.
@@ -17,8 +17,9 @@ def relation_tree(centroids: np.ndarray, context_size: int = 0) -> np.ndarray:
             compares all of h.
 
     Returns:
-        SciPy's linkage matrix `(clusters - 1, 4)`: in each row the two nodes that are merged, their distance and the
-        number of clusters below. Node `clusters + i` is that of row `i`. Empty for one cluster.
+        SciPy's linkage matrix `(clusters - 1, 4)`: in each row the two nodes that are merged, their
+        distance and the number of clusters below. Node `clusters + i` is that of row `i`. Empty for
+        one cluster.
     """
     if len(centroids) < 2:
         return np.empty((0, 4))

@@ -18,6 +18,7 @@ from ..utils.distributed import broadcast_from_main
 
 logger = logging.getLogger(__name__)
 
+
 def nearest_neighbors(
     embeddings: torch.Tensor | np.ndarray,
     num_neighbors: int = 20,
@@ -36,7 +37,8 @@ def nearest_neighbors(
     Args:
         embeddings: h, `(rows, size)`, the same in each process.
         num_neighbors: K.
-        accelerator: Says where and among how many processes to search, in float32; by default one on the CPU.
+        accelerator: Says where and among how many processes to search, in float32; by default one
+            on the CPU.
         search: `"exact"`; `"faiss"`, which is approximate and runs on the main process' CPU; or
             `"auto"`: FAISS for larger sets on a CPU, if it is installed.
         show_progress: Whether to show a progress bar.
@@ -44,18 +46,21 @@ def nearest_neighbors(
             core.
 
     Returns:
-        Row indices `(rows, num_neighbors)`, int32, nearest first and the lower index first among equals.
+        Row indices `(rows, num_neighbors)`, int32, nearest first and the lower index first among
+        equals.
 
     Raises:
         ValueError: There are not more rows than neighbors.
 
-    >>> nearest_neighbors(torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), num_neighbors=1).tolist()
+    >>> embeddings = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]])
+    >>> nearest_neighbors(embeddings, num_neighbors=1).tolist()
     [[1], [0], [1]]
     """
     num_rows = len(embeddings)
     if num_rows <= num_neighbors:
         raise ValueError(
-            f"{num_rows} rows can't have {num_neighbors} neighbors each; give more rows or set num_neighbors"
+            f"{num_rows} rows can't have {num_neighbors} neighbors each; give more rows or set "
+            "num_neighbors"
         )
     accelerator = accelerator or Accelerator(cpu=True)
     if search == "auto":
@@ -85,18 +90,21 @@ def _choose_approximate(num_rows: int) -> str:
     """Return `"faiss"` where it is installed, otherwise `"exact"`, and say which."""
     if not is_faiss_available():
         logger.warning(
-            "searching the neighbors of %d rows exactly, which takes long on a CPU; pip install faiss-cpu for an "
+            "searching the neighbors of %d rows exactly, which takes long on a CPU; pip install "
+            "faiss-cpu for an "
             "approximate search",
             num_rows,
         )
         return "exact"
     logger.warning(
-        "searching the neighbors of %d rows approximately, by FAISS; neighbor_search=exact searches exactly", num_rows
+        "searching the neighbors of %d rows approximately, by FAISS; neighbor_search=exact "
+        "searches exactly",
+        num_rows,
     )
     return "faiss"
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Exact
 
 
@@ -110,7 +118,9 @@ class _TopK:
     def __init__(self, num_rows: int, num_neighbors: int, device: torch.device):
         self.scores = torch.full((num_rows, num_neighbors), -torch.inf, device=device)
         self.indices = torch.zeros((num_rows, num_neighbors), dtype=torch.int32, device=device)
-        self._pending = defaultdict(list)  # candidates better than the K-th best, by the first row of their block
+        self._pending = defaultdict(
+            list
+        )  # candidates better than the K-th best, by the first row of their block
 
     def update(self, first_row: int, first_column: int, scores: torch.Tensor):
         """Update the top-k of both blocks from one block of similarities (the matrix is symmetric).
@@ -140,7 +150,13 @@ class _TopK:
         return self.scores[first : first + count, -1]
 
     def _add(
-        self, first: int, first_column: int, count: int, row: torch.Tensor, column: torch.Tensor, scores: torch.Tensor
+        self,
+        first: int,
+        first_column: int,
+        count: int,
+        row: torch.Tensor,
+        column: torch.Tensor,
+        scores: torch.Tensor,
     ):
         is_better = scores > self._limits(first, count)[row]
         row, column, scores = row[is_better], column[is_better], scores[is_better]
@@ -151,13 +167,19 @@ class _TopK:
     def _merge_pending(self, first: int):
         """Merge the pending candidates of a block of rows into its top-k."""
         num_neighbors = self.scores.shape[1]
-        row, column, scores = (torch.cat(parts) for parts in zip(*self._pending.pop(first), strict=True))
+        row, column, scores = (
+            torch.cat(parts) for parts in zip(*self._pending.pop(first), strict=True)
+        )
         rows, row, counts = row.unique(return_inverse=True, return_counts=True)
         rows = rows + first
-        row = torch.cat([torch.arange(len(rows), device=row.device).repeat_interleave(num_neighbors), row])
+        row = torch.cat(
+            [torch.arange(len(rows), device=row.device).repeat_interleave(num_neighbors), row]
+        )
         column = torch.cat([self.indices[rows].flatten(), column])
         scores = torch.cat([self.scores[rows].flatten(), scores])
-        order = scores.argsort(descending=True, stable=True)  # stable: equal scores stay in the order of their index
+        order = scores.argsort(
+            descending=True, stable=True
+        )  # stable: equal scores stay in the order of their index
         order = order[row[order].argsort(stable=True)]
         counts = counts + num_neighbors
         begins = (counts.cumsum(0) - counts).unsqueeze(1)
@@ -204,18 +226,27 @@ def search_blocks(
         cpu_tile: Rows whose similarities a CPU holds: 4 MiB by default, which stay in its cache.
     """
     num_rows = len(embeddings)
-    if device.type == "cuda" and 4 * num_rows * embeddings.shape[1] < torch.cuda.mem_get_info(device)[0] // 2:
+    if (
+        device.type == "cuda"
+        and 4 * num_rows * embeddings.shape[1] < torch.cuda.mem_get_info(device)[0] // 2
+    ):
         embeddings = torch.as_tensor(embeddings).to(device)  # copied once, not once per block
     tile = cpu_tile if device.type == "cpu" else block_size
 
     def tiles(start: int) -> list[tuple[int, torch.Tensor]]:
         block = torch.as_tensor(embeddings[start : start + block_size]).to(device).float()
-        return list(zip(itertools.count(start, tile), F.normalize(block, dim=-1).split(tile), strict=False))
+        return list(
+            zip(itertools.count(start, tile), F.normalize(block, dim=-1).split(tile), strict=False)
+        )
 
     # In this order each row meets the others in ascending order.
-    pairs = list(itertools.combinations_with_replacement(range(0, num_rows, block_size), 2))[index::count]
+    pairs = list(itertools.combinations_with_replacement(range(0, num_rows, block_size), 2))[
+        index::count
+    ]
     top_k = _TopK(num_rows, num_neighbors, device)
-    for first, second in tqdm(pairs, desc="Mining neighbors", unit="block", disable=not show_progress):
+    for first, second in tqdm(
+        pairs, desc="Mining neighbors", unit="block", disable=not show_progress
+    ):
         for (row, rows), (column, columns) in itertools.product(tiles(first), tiles(second)):
             if row <= column:
                 scores = rows @ columns.T
@@ -242,7 +273,7 @@ def _merge(parts: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
     return indices
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Approximate
 
 
@@ -274,26 +305,40 @@ def _search_faiss(
     index.cp.niter = 10
     sample = np.sort(np.random.default_rng(0).permutation(num_rows)[: sampled_per_cell * num_cells])
     index.train(normalized(sample))
-    for start in tqdm(range(0, num_rows, block_size), desc="Indexing rows", unit="block", disable=not show_progress):
+    for start in tqdm(
+        range(0, num_rows, block_size),
+        desc="Indexing rows",
+        unit="block",
+        disable=not show_progress,
+    ):
         index.add(normalized(slice(start, start + block_size)))
     neighbors = np.empty((num_rows, num_neighbors), np.int32)
-    with tqdm(total=num_rows, desc="Mining neighbors", unit="row", disable=not show_progress) as bar:
-        for cell in range(num_cells):  # its rows look into the same few cells, which stay in the cache
+    with tqdm(
+        total=num_rows, desc="Mining neighbors", unit="row", disable=not show_progress
+    ) as bar:
+        for cell in range(
+            num_cells
+        ):  # its rows look into the same few cells, which stay in the cache
             rows, held = get_invlist(index.invlists, cell)
             queries = held.view(np.float32)
             nearest = index.search(queries, num_neighbors + 1)[1]
-            lacking = np.flatnonzero((nearest < 0).any(axis=1))  # the cells around them hold too few rows
+            lacking = np.flatnonzero(
+                (nearest < 0).any(axis=1)
+            )  # the cells around them hold too few rows
             if len(lacking):
                 everywhere = faiss.SearchParametersIVF(nprobe=num_cells)
-                nearest[lacking] = index.search(queries[lacking], num_neighbors + 1, params=everywhere)[1]
-            # The row itself goes last, and so does not count; where it was not found, the farthest does not.
+                nearest[lacking] = index.search(
+                    queries[lacking], num_neighbors + 1, params=everywhere
+                )[1]
+            # The row itself goes last, and so does not count; where it was not found, the farthest
+            # does not.
             order = (nearest == rows[:, None]).argsort(axis=1, kind="stable")[:, :num_neighbors]
             neighbors[rows] = np.take_along_axis(nearest, order, axis=1)
             bar.update(len(rows))
     return torch.from_numpy(neighbors)
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Scores
 
 
@@ -314,11 +359,17 @@ def mutual_neighbors(neighbors: np.ndarray) -> np.ndarray:
     """
     anchors = np.arange(len(neighbors))[:, None]
     # One neighbor at a time: rows x K comparisons in memory, not rows x K x K.
-    is_mutual = np.column_stack([(neighbors[column] == anchors).any(axis=1) for column in neighbors.T])
-    mutual_first = np.take_along_axis(neighbors, np.argsort(~is_mutual, axis=1, kind="stable"), axis=1)
+    is_mutual = np.column_stack(
+        [(neighbors[column] == anchors).any(axis=1) for column in neighbors.T]
+    )
+    mutual_first = np.take_along_axis(
+        neighbors, np.argsort(~is_mutual, axis=1, kind="stable"), axis=1
+    )
     counts = is_mutual.sum(axis=1, keepdims=True)
     repeated = np.arange(neighbors.shape[1]) % counts.clip(min=1)
-    return np.where(counts > 0, np.take_along_axis(mutual_first, repeated, axis=1), anchors).astype(neighbors.dtype)
+    return np.where(counts > 0, np.take_along_axis(mutual_first, repeated, axis=1), anchors).astype(
+        neighbors.dtype
+    )
 
 
 def neighbor_accuracy(neighbors: np.ndarray, labels: np.ndarray) -> float:

@@ -6,7 +6,12 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from sklearn.metrics import adjusted_rand_score, completeness_score, pairwise_distances_argmin, silhouette_score
+from sklearn.metrics import (
+    adjusted_rand_score,
+    completeness_score,
+    pairwise_distances_argmin,
+    silhouette_score,
+)
 from sklearn.preprocessing import normalize
 from tqdm.auto import tqdm
 
@@ -20,9 +25,11 @@ class NumClustersTrial:
     Attributes:
         num_clusters: C.
         stability: Mean adjusted Rand index between the partitions that halves of the rows lead to.
-        reference_stability: The same for structureless rows: normally distributed, with the same variances.
+        reference_stability: The same for structureless rows: normally distributed, with the same
+            variances.
         silhouette: Mean silhouette of the rows.
-        repeats_types: How far the entity types of a row decide on its cluster, 0 to 1 (completeness).
+        repeats_types: How far the entity types of a row decide on its cluster, 0 to 1
+            (completeness).
         is_candidate: Whether the excess of stability over the reference has a local maximum here.
     """
 
@@ -69,14 +76,16 @@ def estimate_num_clusters(
 ) -> NumClustersEstimate:
     """Estimate the number of clusters of h, without labels.
 
-    For numbers C that grow by a constant factor, Ward's tree of half of a sample, cut into C, partitions all of the
-    sample; the partitions agree the more, the more real the clusters are (stability, Lange et al. 2004). The tree joins
-    small k-means clusters, as the start of the consensus does; one tree per half serves all numbers. Few clusters agree by
-    themselves, so that of structureless rows with the same variances is subtracted, as the gap statistic does
-    (Tibshirani et al. 2001). Local maxima of this excess are candidates. **The largest candidate with at least nine
-    tenths of the best excess is chosen**: a corpus has coarse and fine groups that are equally real, and clusters that
-    are too fine can be joined in the tree, while those that are too coarse can't be parted. Where no excess reaches
-    0.2, there is one cluster. Silhouette and entity types stand beside for the reader; they do not choose.
+    For numbers C that grow by a constant factor, Ward's tree of half of a sample, cut into C,
+    partitions all of the sample; the partitions agree the more, the more real the clusters are
+    (stability, Lange et al. 2004). The tree joins small k-means clusters, as the start of the
+    consensus does; one tree per half serves all numbers. Few clusters agree by themselves, so that
+    of structureless rows with the same variances is subtracted, as the gap statistic does
+    (Tibshirani et al. 2001). Local maxima of this excess are candidates. **The largest candidate
+    with at least nine tenths of the best excess is chosen**: a corpus has coarse and fine groups
+    that are equally real, and clusters that are too fine can be joined in the tree, while those
+    that are too coarse can't be parted. Where no excess reaches 0.2, there is one cluster.
+    Silhouette and entity types stand beside for the reader; they do not choose.
 
     Args:
         embeddings: h, `(rows, size)`.
@@ -93,14 +102,16 @@ def estimate_num_clusters(
             structureless ones would.
         nearly_best: Share of the best excess that a candidate must have.
 
-    >>> corners = np.repeat(np.eye(4), 30, axis=0) + np.random.default_rng(0).normal(0, 0.02, (120, 4))
-    >>> estimate_num_clusters(corners).chosen
+    >>> noise = np.random.default_rng(0).normal(0, 0.02, (120, 4))
+    >>> estimate_num_clusters(np.repeat(np.eye(4), 30, axis=0) + noise).chosen
     4
     """
     rng = np.random.default_rng(seed)
     drawn = np.sort(rng.permutation(len(embeddings))[:sample_size])
     rows = normalize(embeddings[drawn])
-    if len(np.unique(rows.round(6), axis=0)) < 2 * rows_per_cluster:  # too few different rows to tell
+    if (
+        len(np.unique(rows.round(6), axis=0)) < 2 * rows_per_cluster
+    ):  # too few different rows to tell
         return NumClustersEstimate(1, [])
     rows = PCA(min(num_components, *rows.shape), random_state=seed).fit_transform(rows)
     reference = rng.normal(0, rows.std(axis=0), rows.shape)
@@ -110,7 +121,9 @@ def estimate_num_clusters(
         stability = _stability(rows, numbers, seed, bar)
         by_chance = _stability(reference, numbers, seed, bar)
     trials = []
-    for number, labels, *agreement in zip(numbers, _cut(rows, rows, numbers, seed), stability, by_chance, strict=True):
+    for number, labels, *agreement in zip(
+        numbers, _cut(rows, rows, numbers, seed), stability, by_chance, strict=True
+    ):
         silhouette = float(silhouette_score(rows, labels)) if len(set(labels)) > 1 else 0.0
         types = 0.0 if type_pairs is None else float(completeness_score(type_pairs[drawn], labels))
         trials.append(NumClustersTrial(number, *agreement, silhouette, types))
@@ -120,7 +133,10 @@ def estimate_num_clusters(
         trials[i] = replace(trial, is_candidate=is_candidate)
     candidates = [trial for trial in trials if trial.is_candidate]
     least = nearly_best * max((trial.excess for trial in candidates), default=0)
-    return NumClustersEstimate(max((trial.num_clusters for trial in candidates if trial.excess >= least), default=1), trials)
+    return NumClustersEstimate(
+        max((trial.num_clusters for trial in candidates if trial.excess >= least), default=1),
+        trials,
+    )
 
 
 def _stability(
@@ -134,7 +150,9 @@ def _stability(
         partitions.append(_cut(rows[half], rows, numbers, seed + resample))
         bar.update()
     pairs = [(one, other) for i, one in enumerate(partitions) for other in partitions[:i]]
-    agreement = [[adjusted_rand_score(*cut) for cut in zip(one, other, strict=True)] for one, other in pairs]
+    agreement = [
+        [adjusted_rand_score(*cut) for cut in zip(one, other, strict=True)] for one, other in pairs
+    ]
     return np.mean(agreement, axis=0).tolist()
 
 

@@ -34,7 +34,7 @@ def neighbor_agreement_beyond_types(
         `chance_corrected_agreement`: 1 always, 0 as often as two rows of the same type pair; below
         0 even less often.
 
-    >>> rows = np.repeat([[1.0, 0.0], [0.0, 1.0]], 30, axis=0) + np.linspace(0, 0.1, 120).reshape(60, 2)
+    >>> rows = np.repeat(np.eye(2), 30, axis=0) + np.linspace(0, 0.1, 120).reshape(60, 2)
     >>> neighbor_agreement_beyond_types(rows, 2, type_pairs=np.repeat("PERSON CITY", 60))
     1.0
     """
@@ -150,7 +150,7 @@ def _cut_diverse(
 
 
 def _link_within(rows: np.ndarray, groups: np.ndarray, num_clusters: int) -> np.ndarray:
-    """Join micro-clusters of L2-normalized rows, each within a group `(rows,)`, by average linkage."""
+    """Join micro-clusters of rows, each within one of the groups `(rows,)`, by average linkage."""
     micro_clusters = np.full(len(rows), -1)
     group_of = []
     for group in range(groups.max() + 1):

@@ -57,7 +57,8 @@ def analyze(
         texts: The marked sentences.
         type_pairs: Head and tail type of each row as one word, `(rows,)`; `None` without types.
         num_clusters: C, or `"auto"` for an estimate.
-        method, kmeans_restarts: See `cluster_embeddings`.
+        method: See `cluster_embeddings`.
+        kmeans_restarts: See `cluster_embeddings`.
         context_size: Number of h's last dimensions that hold the words between the mentions.
         reject_outliers: Whether rows far from every centroid, or between two, belong to none.
         seed: Fixes everything.
@@ -78,7 +79,7 @@ def analyze(
         estimate = NumClustersEstimate(num_clusters, [])
     number = estimate.chosen
     num_different = len(np.unique(embeddings[:compared_rows], axis=0))
-    if 1 < number and num_different < number:
+    if number > 1 and num_different < number:
         raise ValueError(
             f"{num_different} different rows can't form {number} clusters; ask for fewer, or give "
             "more rows"
@@ -94,9 +95,10 @@ def analyze(
         show_progress,
     )
     logger.info("%d clusters were found by %s", number, clusters.method)
-    largest_first = np.argsort(-np.array(clusters.sizes), kind="stable")
+    sizes = np.array(clusters.sizes)
+    largest_first = np.argsort(-sizes, kind="stable")
     centroids = clusters.centroids[largest_first]
-    assignment = assign_rows(embeddings, centroids)
+    assignment = assign_rows(embeddings, centroids, sizes[largest_first].tolist())
     clusters = Clusters(assignment.clusters, centroids, clusters.method)
     rejection = None
     if reject_outliers:

@@ -20,7 +20,9 @@ from ..modeling_siamure import UNASSIGNED
 from ..training.model_card import SCORES
 from .estimator import RelationDiscovery
 
-PIECES = re.compile(rf"{MARKER.pattern}|(?:(?!{re.sub(r'[?]P<[a-z]+>', '?:', MARKER.pattern)}).)+", re.DOTALL)
+PIECES = re.compile(
+    rf"{MARKER.pattern}|(?:(?!{re.sub(r'[?]P<[a-z]+>', '?:', MARKER.pattern)}).)+", re.DOTALL
+)
 _PAGE = files(__package__) / "report_page"
 
 
@@ -57,12 +59,16 @@ def build_report(
 
 
 def as_json(content: dict) -> str:
-    """Return JSON for the inside of a script element: nothing in it can end the element.
+    r"""Return JSON for the inside of a script element: nothing in it can end the element.
 
     >>> as_json({"text": "</script>"})
-    '{"text": "\\\\u003c/script\\\\u003e"}'
+    '{"text": "\\u003c/script\\u003e"}'
     """
-    return re.sub("[<>&\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", json.dumps(content, ensure_ascii=False))
+    return re.sub(
+        "[<>&\u2028\u2029]",
+        lambda match: f"\\u{ord(match[0]):04x}",
+        json.dumps(content, ensure_ascii=False),
+    )
 
 
 def summarize(discovery: RelationDiscovery) -> str:

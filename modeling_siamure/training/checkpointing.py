@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there at all, logs that resume where they stopped, and signals that save one."""
+"""Checkpoints that are whole or not there, logs that resume, and signals that save one."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from transformers import Trainer, TrainerCallback
+from transformers import TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint, rotate_checkpoints
 
 from ..utils.distributed import broadcast_from_main
@@ -29,7 +29,12 @@ class CheckpointError(OSError):
 def find_damage(checkpoint: Path) -> str | None:
     """Return what keeps a checkpoint from being resumed from; `None` if it is whole."""
     state = checkpoint / "trainer_state.json"
-    needed = {"state": state.name, "scheduler": "scheduler.pt", "optimizer": "optimizer*", "model": "*model[-._]*"}
+    needed = {
+        "state": state.name,
+        "scheduler": "scheduler.pt",
+        "optimizer": "optimizer*",
+        "model": "*model[-._]*",
+    }
     for kind, pattern in needed.items():
         if not next(checkpoint.glob(pattern), None):
             return f"it has no {kind}"
@@ -64,9 +69,11 @@ def find_last_checkpoint(output_dir: Path) -> Path | None:
 
 @torch.no_grad()
 def complete_optimizer_state(optimizer: torch.optim.Optimizer):
-    """Give parameters without a gradient so far the zeros that their optimizer state begins with."""
+    """Give parameters without a gradient so far the zeros that their state begins with."""
     example = next((parameter for parameter, state in optimizer.state.items() if state), None)
-    for parameter in [parameter for group in optimizer.param_groups for parameter in group["params"]]:
+    for parameter in [
+        parameter for group in optimizer.param_groups for parameter in group["params"]
+    ]:
         if example is not None and not optimizer.state[parameter]:
             optimizer.state[parameter] = {
                 name: torch.zeros_like(parameter if value.shape == example.shape else value)
@@ -99,7 +106,10 @@ class StopOnSignalCallback(TrainerCallback):
 
     def on_train_begin(self, args, state, control, **kwargs):
         if threading.current_thread() is threading.main_thread():
-            self.previous = {number: signal.signal(number, self.receive) for number in (signal.SIGINT, signal.SIGTERM)}
+            self.previous = {
+                number: signal.signal(number, self.receive)
+                for number in (signal.SIGINT, signal.SIGTERM)
+            }
 
     def on_step_end(self, args, state, control, **kwargs):
         number = torch.tensor(self.received, device=args.device)
@@ -132,7 +142,7 @@ class RestoreLogsCallback(TrainerCallback):
 
 
 class ResumableTrainerMixin:
-    """Let a [`~transformers.Trainer`] be killed at any moment and resume as if nothing had happened.
+    """Let a [`~transformers.Trainer`] be killed at any moment, and resume as if it never was.
 
     A checkpoint is written under a temporary name and then renamed. `resume_from_checkpoint=True`
     takes the newest one that is whole; where there is none yet, the run starts from the beginning.
@@ -160,8 +170,8 @@ class ResumableTrainerMixin:
         """Train; see [`~transformers.Trainer.train`].
 
         Args:
-            resume_from_checkpoint: A checkpoint's folder, or `True` for the newest whole one in `output_dir`; the
-                argument of that name (where `"true"` will do) by default.
+            resume_from_checkpoint: A checkpoint's folder, or `True` for the newest whole one in
+                `output_dir`; the argument of that name (where `"true"` will do) by default.
             kwargs: Passed on.
 
         Raises:
@@ -176,7 +186,9 @@ class ResumableTrainerMixin:
             # The name alone: each machine may have a folder of its own.
             resume_from_checkpoint = str(folder / last.name) if last else None
             if last is None and self.is_world_process_zero():
-                logger.warning("%s has no whole checkpoint yet: starting from the beginning", folder)
+                logger.warning(
+                    "%s has no whole checkpoint yet: starting from the beginning", folder
+                )
         if resume_from_checkpoint and (damage := find_damage(Path(resume_from_checkpoint))):
             raise ValueError(f"{resume_from_checkpoint} can't be resumed from: {damage}")
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
@@ -189,7 +201,7 @@ class ResumableTrainerMixin:
             logs |= dict(zip(names, self.accelerator.reduce(means, "mean").tolist(), strict=True))
         super().log(logs, start_time)
 
-    # ------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
     # Writing
 
     # Trainer writes a checkpoint under its final name, file by file: a run that is killed meanwhile
@@ -199,7 +211,9 @@ class ResumableTrainerMixin:
         return str(Path(folder, UNFINISHED)) if self._is_saving else folder
 
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
-        if not self._is_saving:  # an upload in the background must find the folder under its final name
+        if (
+            not self._is_saving
+        ):  # an upload in the background must find the folder under its final name
             super()._push_from_checkpoint(checkpoint_folder)
 
     def _save_checkpoint(self, model: torch.nn.Module, trial) -> None:
@@ -220,7 +234,11 @@ class ResumableTrainerMixin:
             earlier = get_last_checkpoint(str(folder))
             raise CheckpointError(
                 f"{final} could not be written ({error}); "
-                + (f"{earlier} is whole: make room and resume from it" if earlier else "make room and start again")
+                + (
+                    f"{earlier} is whole: make room and resume from it"
+                    if earlier
+                    else "make room and start again"
+                )
             ) from error
         finally:
             self._is_saving = False
@@ -230,7 +248,9 @@ class ResumableTrainerMixin:
                 final.rename(written.parent / "replaced")
             written.rename(final)
             shutil.rmtree(written.parent)
-            rotate_checkpoints(str(folder), self.args.save_total_limit, self.state.best_model_checkpoint)
+            rotate_checkpoints(
+                str(folder), self.args.save_total_limit, self.state.best_model_checkpoint
+            )
         self.accelerator.wait_for_everyone()
         if self.args.push_to_hub:
             self._push_from_checkpoint(str(final))
@@ -250,7 +270,9 @@ class ResumableTrainerMixin:
             # save_on_each_node: save_pretrained writes weights on the very first process only.
             state = self.model.state_dict() if state_dict is None else state_dict
             save_file(state, folder / "model.safetensors")
-        if self.args.should_save:  # a pickle that nobody has to load, with the paths of this machine in it
+        if (
+            self.args.should_save
+        ):  # a pickle that nobody has to load, with the paths of this machine in it
             (folder / "training_args.bin").unlink()
 
     # Trainer can't load the optimizer of a sharded model whose head is not in use yet.
@@ -266,23 +288,30 @@ class ResumableTrainerMixin:
         state |= {"loss": self._tr_loss, "last_logged": torch.tensor(self._globalstep_last_logged)}
         save_file(state, Path(output_dir, self._progress_name))
 
-    # ------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
     # Reading
 
     @property
     def _progress_name(self) -> str:
         return f"progress_{self.args.process_index}.safetensors"
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
+    def _load_from_checkpoint(
+        self, resume_from_checkpoint: str, model: torch.nn.Module | None = None
+    ) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         self._progress_file = Path(resume_from_checkpoint, self._progress_name)
 
     def restore_logs(self):
         """Take up the losses that the checkpoint's run had not logged yet."""
         if self._progress_file is not None and self._progress_file.exists():
-            state = {name: tensor.to(self.args.device) for name, tensor in load_file(self._progress_file).items()}
+            state = {
+                name: tensor.to(self.args.device)
+                for name, tensor in load_file(self._progress_file).items()
+            }
             self._tr_loss = state.pop("loss")
-            self._total_loss_scalar = -float(self._tr_loss)  # the mean over this call's steps counts those alone
+            self._total_loss_scalar = -float(
+                self._tr_loss
+            )  # the mean over this call's steps counts those alone
             self._globalstep_last_logged = int(state.pop("last_logged"))
             self.loss_parts = {name: list(parts) for name, parts in state.items()}
         self._progress_file = None

@@ -54,7 +54,8 @@ def read_template(path: Path = TEMPLATE) -> str:
     text = path.read_text(encoding="utf-8")
     if not re.match(r"---\n\{\{ *card_data *\}\}\n---\n", text):
         raise ValueError(
-            f"{path.name} has no front matter: its first lines have to be ---, {{{{ card_data }}}} and ---"
+            f"{path.name} has no front matter: its first lines have to be ---, "
+            f"{{{{ card_data }}}} and ---"
         )
     return text
 
@@ -63,7 +64,9 @@ def results_table(results: dict[str, float], num_clusters: int) -> str:
     """Return the scores of each clustering as a Markdown table, in percent; empty without gold."""
     rows = {f"one cluster per type pair ({results.get('type_pair_n_clusters')})": "type_pair_"}
     # Only a clustering other than k-means has k-means beside it.
-    clusterings = {"consensus": "", "k-means": "kmeans_"} if "eval_kmeans_ari" in results else {"k-means": ""}
+    clusterings = (
+        {"consensus": "", "k-means": "kmeans_"} if "eval_kmeans_ari" in results else {"k-means": ""}
+    )
     for name, infix in clusterings.items():
         rows[f"untrained encoder, {name} ({num_clusters})"] = f"untrained_{infix}"
     for name, infix in {**clusterings, "cluster head": "head_"}.items():
@@ -170,10 +173,14 @@ def render_model_card(
         results=results_table(results, config.num_labels)
         or "The data had no gold relations, so nothing was scored.",
         clusters=cluster_table(clusters),
-        data=f"Data: {data_name}, {num_examples} sentences to {purpose}, whose relations (if it has "
-        "any) were not read.",
+        data=f"Data: {data_name}, {num_examples} sentences to {purpose}, whose relations (if it "
+        "has any) were not read.",
         recipe="\n".join(
-            ["| setting | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in settings)]
+            [
+                "| setting | value |",
+                "|---|---|",
+                *(f"| {name} | {value} |" for name, value in settings),
+            ]
         ),
     )
     return str(card)

@@ -29,11 +29,13 @@ class AnchorDataset(torch.utils.data.Dataset):
         """
         self.drawn = None
         if neighbors is not None:
-            draws = np.random.default_rng([seed, epoch]).integers(neighbors.shape[1], size=(len(self), per_anchor))
+            draws = np.random.default_rng([seed, epoch]).integers(
+                neighbors.shape[1], size=(len(self), per_anchor)
+            )
             self.drawn = np.take_along_axis(neighbors, draws, axis=1)
 
     def batch_lengths(self) -> np.ndarray:
-        """Return the length of the longest row that each anchor brings into its batch, `(rows,)`."""
+        """Return the longest row that each anchor brings into its batch, in tokens: `(rows,)`."""
         if self.drawn is None:
             return self.lengths
         return np.maximum(self.lengths, self.lengths[self.drawn].max(axis=1))
@@ -49,7 +51,8 @@ class AnchorDataset(torch.utils.data.Dataset):
             return [{"input_ids": ids} for ids in anchors]
         neighbors = iter(self.input_ids[self.drawn[rows].ravel().tolist()]["input_ids"])
         return [
-            {"input_ids": ids, "neighbors": [next(neighbors) for _ in range(self.drawn.shape[1])]} for ids in anchors
+            {"input_ids": ids, "neighbors": [next(neighbors) for _ in range(self.drawn.shape[1])]}
+            for ids in anchors
         ]
 
     def __getitem__(self, row: int) -> dict:
@@ -109,7 +112,9 @@ class LengthBucketBatchSampler(torch.utils.data.Sampler[list[int]]):
         order = rng.permutation(len(self.lengths))
         size = self.rows_per_update
         pools = np.split(order, range(self.rows_per_pool, len(order), self.rows_per_pool))
-        order = np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])
+        order = np.concatenate(
+            [pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools]
+        )
         updates = np.split(order, range(size, len(order), size))
         for index in rng.permutation(len(updates)):
             parts = np.array_split(updates[index], self.world_size * self.accumulation_steps)

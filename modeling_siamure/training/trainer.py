@@ -126,7 +126,9 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             if dataset is None or "input_ids" in dataset.column_names:
                 return dataset
             with args.main_process_first(desc="tokenizing"):
-                return tokenize_dataset(dataset, processing_class, args.max_length, args.on_overflow)
+                return tokenize_dataset(
+                    dataset, processing_class, args.max_length, args.on_overflow
+                )
 
         train_dataset = tokenized(train_dataset)
         eval_dataset = tokenized(eval_dataset)
@@ -165,11 +167,11 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
                 accumulation_steps=args.gradient_accumulation_steps,
             )
 
-    # ------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
     # An epoch
 
     def _on_epoch_begin(self, epoch: int) -> None:
-        """Prepare an epoch, counted from 0: mine neighbors if they are due, and draw this epoch's."""
+        """Prepare an epoch, counted from 0: mine neighbors if they are due, and draw from them."""
         args = self.args
         joint_epoch = epoch - args.warmup_epochs
         is_joint = args.clustering_loss != "none" and joint_epoch >= 0
@@ -295,7 +297,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
                 "all examples fall into one cluster: raise entropy_weight or the batch size"
             )
 
-    # ------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
     # A step
 
     def get_train_dataloader(self) -> torch.utils.data.DataLoader:
@@ -358,9 +360,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         local = self._count_anchors(inputs)
         global_batch = self._sum(local)
         if num_items_in_batch is None:
-            counts = AnchorCounts(
-                local, global_batch, global_batch, num_processes=args.world_size
-            )
+            counts = AnchorCounts(local, global_batch, global_batch, num_processes=args.world_size)
         else:
             num_batches = self.current_gradient_accumulation_steps
             counts = AnchorCounts(
@@ -381,7 +381,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             self.loss_parts.setdefault(name, []).append(part.detach())
         return (loss, outputs) if return_outputs else loss
 
-    # ------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
     # The end
 
     def _on_train_end(self) -> None:
@@ -445,7 +445,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             self._show_progress,
         )
 
-    # ------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
     # Scores
 
     def evaluate(
@@ -493,7 +493,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         return metrics
 
     def score_type_pairs(self) -> dict[str, float]:
-        """Score one cluster per (head type, tail type): what can be had of `eval_dataset` unread."""
+        """Score one cluster per type pair: what can be had without reading a sentence."""
         pairs = type_pairs(self.eval_dataset)
         if pairs is None:
             pairs = np.zeros(len(self.eval_dataset), dtype=int)
@@ -563,7 +563,9 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
                 text = json.dumps(results, indent=2, sort_keys=True) + "\n"
                 (partial / "all_results.json").write_text(text)
                 self.create_model_card(results=results, **card)
-                for path in sorted(partial.iterdir(), key=lambda path: path.suffix == ".safetensors"):
+                for path in sorted(
+                    partial.iterdir(), key=lambda path: path.suffix == ".safetensors"
+                ):
                     path.replace(output / path.name)
         except (OSError, SafetensorError) as error:
             raise OSError(
@@ -574,7 +576,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             if self.args.should_save:
                 shutil.rmtree(partial, ignore_errors=True)
 
-    # ------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
     # Checkpoints: the neighbors of a running epoch travel with them
 
     def _save_rng_state(self, output_dir: str) -> None:
@@ -609,9 +611,7 @@ def snapshot_weights(module: nn.Module) -> dict[str, torch.Tensor]:
 
 
 @torch.no_grad()
-def interpolate_weights_(
-    module: nn.Module, weights: dict[str, torch.Tensor], share: float
-) -> None:
+def interpolate_weights_(module: nn.Module, weights: dict[str, torch.Tensor], share: float) -> None:
     """Average the weights of a module with earlier ones, in place (WiSE-FT, Wortsman et al. 2022).
 
     Args:

@@ -10,7 +10,7 @@ from ..utils.deprecation import RENAMED_ARGUMENTS, deprecated_arguments, rename_
 
 
 def has_native_bfloat16() -> bool:
-    """Tell whether bfloat16 is faster than float32 here: on a GPU that has it, or by AVX512-BF16 or AMX."""
+    """Tell whether bfloat16 is faster than float32 here: by a GPU, AVX512-BF16 or AMX."""
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
@@ -44,7 +44,8 @@ class SiamURETrainingArguments(TrainingArguments):
     clustering_loss: Literal["semantic", "neighbor_cosine", "none"] = field(
         default="semantic",
         metadata={
-            "help": "Eq. 7-8; or the cosine to neighbors of the authors' code; or none (the ablation)."
+            "help": "Eq. 7-8; or the cosine to neighbors of the authors' code; or none (the "
+            "ablation)."
         },
     )
     clustering_weight: float = field(
@@ -53,7 +54,8 @@ class SiamURETrainingArguments(TrainingArguments):
     entropy_weight: float = field(
         default=1.0,
         metadata={
-            "help": "lambda: 1 for long-tailed or unknown data, 2 for balanced data; 0 ends in one cluster."
+            "help": "lambda: 1 for long-tailed or unknown data, 2 for balanced data; 0 ends in "
+            "one cluster."
         },
     )
     num_neighbors: int = field(
@@ -62,7 +64,8 @@ class SiamURETrainingArguments(TrainingArguments):
     neighbor_search: Literal["auto", "exact", "faiss"] = field(
         default="auto",
         metadata={
-            "help": "exact; faiss (approximate); or auto: faiss for more than 200,000 examples on a CPU."
+            "help": "exact; faiss (approximate); or auto: faiss for more than 200,000 examples on "
+            "a CPU."
         },
     )
     mutual_neighbors: bool = field(
@@ -73,7 +76,9 @@ class SiamURETrainingArguments(TrainingArguments):
     )
     neighbor_reduction: Literal["mean", "sum"] = field(
         default="mean",
-        metadata={"help": "Mean over the drawn neighbors, or K times it: the sum that Eq. 7 prints."},
+        metadata={
+            "help": "Mean over the drawn neighbors, or K times it: the sum that Eq. 7 prints."
+        },
     )
     neighbor_refresh_epochs: int = field(
         default=1, metadata={"help": "Epochs between two minings of neighbors."}
@@ -81,7 +86,8 @@ class SiamURETrainingArguments(TrainingArguments):
     cluster_head_init: Literal["ward", "clustering", "random"] = field(
         default="ward",
         metadata={
-            "help": "Start the cluster head from Ward's clusters, from those of clustering_method, or from noise."
+            "help": "Start the cluster head from Ward's clusters, from those of "
+            "clustering_method, or from noise."
         },
     )
     head_learning_rate: float | None = field(
@@ -91,13 +97,17 @@ class SiamURETrainingArguments(TrainingArguments):
     pretrained_weight_share: float = field(
         default=0.0,
         metadata={
-            "help": "Weight of the pretrained encoder when it is averaged with the fine-tuned one; 0 keeps the "
-            "fine-tuned encoder. Any other becomes 1 where neighbors teach little but the entity types."
+            "help": "Weight of the pretrained encoder when it is averaged with the fine-tuned "
+            "one; 0 keeps the "
+            "fine-tuned encoder. Any other becomes 1 where neighbors teach little but the entity "
+            "types."
         },
     )
     clustering_method: Literal["kmeans", "consensus"] = field(
         default="kmeans",
-        metadata={"help": "Clustering of h: k-means (paper, 3.3), or the consensus of cluster heads."},
+        metadata={
+            "help": "Clustering of h: k-means (paper, 3.3), or the consensus of cluster heads."
+        },
     )
     kmeans_restarts: int = field(
         default=10, metadata={"help": "Starts of k-means, of which the best counts."}
@@ -132,7 +142,8 @@ class SiamURETrainingArguments(TrainingArguments):
                 raise ValueError(f"{name}={getattr(self, name)}: it must be 1 or more")
         if not 0 <= self.pretrained_weight_share <= 1:
             raise ValueError(
-                f"pretrained_weight_share={self.pretrained_weight_share}: it must be between 0 and 1"
+                f"pretrained_weight_share={self.pretrained_weight_share}: it must be between 0 "
+                "and 1"
             )
         if self.warmup_epochs < 0:
             raise ValueError(f"warmup_epochs={self.warmup_epochs}: it must be 0 or more")

@@ -19,14 +19,14 @@ def deprecated_arguments(**renamed: str) -> Callable[[Callable], Callable]:
     Raises:
         TypeError: A call gives both names of an argument.
 
-    >>> @deprecated_arguments(colour="color")
-    ... def paint(color="red"):
+    >>> @deprecated_arguments(paint="color")
+    ... def draw(color="red"):
     ...     return color
     >>> import warnings
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
-    ...     print(paint(colour="blue"), caught[0].message)
-    blue 'colour' is now called 'color'; the old name will go with the next minor version
+    ...     print(draw(paint="blue"), caught[0].message)
+    blue 'paint' is now called 'color'; the old name will go with the next minor version
     """
 
     def decorate(function: Callable) -> Callable:
@@ -46,7 +46,7 @@ def deprecated_arguments(**renamed: str) -> Callable[[Callable], Callable]:
 
 
 def warn_renamed(old: str, new: str, source: str = "") -> None:
-    """Warn that something has a new name.
+    """Warn that a name has changed.
 
     Args:
         old, new: The names.

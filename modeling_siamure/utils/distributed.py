@@ -77,7 +77,9 @@ def shared_memmap(rows: int, size: int, path: os.PathLike | None = None) -> np.n
         except OSError as error:
             os.unlink(name)
             needed = f"{4 * rows * size / 2**30:.1f} GiB for {rows} embeddings"
-            advice = "set TMPDIR to a larger disk" if is_temporary else "give a folder on a larger disk"
+            advice = (
+                "set TMPDIR to a larger disk" if is_temporary else "give a folder on a larger disk"
+            )
             raise OSError(f"{name} can't hold {needed} ({error.strerror}); {advice}") from None
     names = gather_object([name])
     local_main = names[state.process_index - state.local_process_index]

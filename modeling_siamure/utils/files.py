@@ -46,7 +46,7 @@ def atomic_write(path: str | Path, text: str) -> None:
 
 @contextmanager
 def lock_folder(output: Path, is_main: bool = True) -> Iterator[Path]:
-    """Give the folder for unfinished work in an output folder, which no other run may use meanwhile.
+    """Lock an output folder for one run, and give its folder for unfinished work.
 
     A run that fails before it has anything worth keeping leaves nothing behind.
 
