@@ -1,5 +1,8 @@
 """What several parts share: a corpus, a tokenizer and an encoder made on the spot, and a hub."""
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
 from accelerate.state import AcceleratorState
@@ -89,6 +92,19 @@ def model(encoder, tokenizer) -> SiamUREModel:
     return SiamUREModel.from_encoder(
         encoder, tokenizer, ["PERSON", "FIRM"], pooling="mention_context", num_labels=3
     )
+
+
+@pytest.fixture
+def read_only_folder(tmp_path):
+    """A folder that this process can't write to."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("folders have other rights on this system")
+    if os.geteuid():
+        tmp_path.chmod(0o555)
+        yield tmp_path
+        tmp_path.chmod(0o755)
+    else:
+        yield Path("/sys")  # where root can't write either
 
 
 @pytest.fixture
