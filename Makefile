@@ -5,13 +5,22 @@ export TOKENIZERS_PARALLELISM ?= false
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
+.venv/demo: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[demo]"
+	@touch $@
+
 .venv/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[demo,dev]"
-	@touch $@
+	@touch $@ .venv/demo
 
-demo: .venv/installed  ## train, cluster and score the embedded corpus; leaves siamure-demo/
-	$(BIN)/accelerate launch --num_processes 1 train.py recipes/demo.yaml --output_dir siamure-demo
+DEMO := siamure-demo
+demo: .venv/demo  ## train, cluster and score the embedded corpus; leaves siamure-demo/ with a report
+	@$(BIN)/accelerate launch --config_file recipes/accelerate/one_gpu.yaml \
+		train.py recipes/demo.yaml --output_dir $(DEMO)
+	@$(BIN)/siamure discover data_scripts/sample/validation.jsonl --model $(DEMO) --num_clusters 19 \
+		--output_dir $(DEMO)/discovery
 
 test: .venv/installed  ## the test suite, offline
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
@@ -34,7 +43,7 @@ types: .venv/installed  ## mypy; the number of its errors may only fall
 
 bench: .venv/installed  ## what the README's figures come from
 	$(BIN)/pip install --quiet --constraint constraints.txt ".[bench]"
-	$(BIN)/python -m benchmarks.demo --work_dir build/benchmarks
-	$(BIN)/python -m benchmarks.metric
+	$(BIN)/python -m benchmarks.discovery.demo
+	$(BIN)/python -m benchmarks.speed.metric
 
 .PHONY: help demo test test-all browser lint types bench

@@ -22,18 +22,6 @@ from modeling_siamure.utils import terminal
 fail = functools.partial(terminal.fail, program="train.py")
 
 
-def check_output(args: SiamURETrainingArguments) -> None:
-    """Raise a `ValueError` where the output folder holds another run."""
-    output = Path(args.output_dir)
-    if (output / "model.safetensors").exists():
-        raise ValueError(f"{output} already holds a model; give another --output_dir, or remove it")
-    if next(output.glob("checkpoint-*"), None) and not args.resume_from_checkpoint:
-        raise ValueError(
-            f"{output} holds an unfinished run; resume with --resume_from_checkpoint true, or give "
-            "another --output_dir"
-        )
-
-
 def build_trainer(
     model_args: ModelArguments, data_args: DataArguments, args: SiamURETrainingArguments
 ):
@@ -58,16 +46,36 @@ def build_trainer(
     )
 
 
+def report(trainer, scores: list[list[str]], score_names: list[str]) -> None:
+    """Print how good the clusters are, which they are, and what to do next."""
+    output = trainer.args.output_dir
+    num_scored = len(trainer.eval_dataset)
+    print(f"\n{len(trainer.train_dataset)} examples trained on, {num_scored} scored\n")
+    if scores:
+        terminal.print_table(["clusters of", *score_names], scores)
+    else:
+        print("no gold relations, so no scores")
+    print(f"\nThe relations that were found, by {trainer.clustering_method}:\n")
+    for cluster in sorted(trainer.clusters, key=lambda cluster: -cluster.size):
+        print(f"{cluster.size:>8,}  {cluster.name}")
+    print(f"\nSaved to {output}. What to do next:")
+    print(f"  siamure assign FILE --model {output}    # these clusters for other sentences")
+    print(f"  siamure discover FILE --model {output} --output_dir FOLDER    # and a report")
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run the command; a person's mistake is one line and exit status 2."""
-    from modeling_siamure.training.model_card import read_template, results_table
+    from modeling_siamure.training.checkpointing import check_output_dir
+    from modeling_siamure.training.model_card import SCORES, read_template, score_rows
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     try:
         arguments = sys.argv[1:] if argv is None else argv
         model_args, data_args, args = parse_arguments(arguments, on_error=fail)
-        check_output(args)
+        check_output_dir(args)
         read_template()
+        args.disable_tqdm = args.disable_tqdm or not sys.stderr.isatty()
+        terminal.quiet_libraries(show_progress=not args.disable_tqdm)
         trainer = build_trainer(model_args, data_args, args)
     except (ValueError, OSError, HTTPError) as error:
         fail(error)
@@ -84,12 +92,7 @@ def main(argv: list[str] | None = None) -> None:
     except OSError as error:  # such as a full disk
         fail(error)
     if trainer.is_world_process_zero():
-        rows = (
-            f"{len(trainer.train_dataset)} examples trained on, {len(trainer.eval_dataset)} scored"
-        )
-        table = results_table(results, model_args.num_clusters)
-        print(f"\n{rows}\n\n{table or 'no gold relations, so no scores'}")
-        print(f"\nSaved to {args.output_dir}")
+        report(trainer, score_rows(results, model_args.num_clusters), list(SCORES))
     if args.push_to_hub:
         try:
             trainer.push_to_hub(results=results, **card)

@@ -11,11 +11,10 @@ import logging
 import re
 import shutil
 import sys
-import warnings
 from pathlib import Path
 from typing import NoReturn
 
-from .utils.terminal import fail
+from .utils.terminal import fail, quiet_libraries
 
 
 class _Parser(argparse.ArgumentParser):
@@ -86,7 +85,6 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command; a person's mistake is one line and exit status 2."""
     args = _parser().parse_args(argv)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-    warnings.filterwarnings("ignore", category=UserWarning, module="torch.utils.data")
     from huggingface_hub.errors import HTTPError
 
     try:
@@ -114,7 +112,6 @@ def load_input(args: argparse.Namespace):
 def discover(args: argparse.Namespace) -> None:
     """Find the relations of a file, and write report, assignments, clusters and model."""
     from accelerate import PartialState
-    from datasets.utils.logging import disable_progress_bar
 
     from .discovery import RelationDiscovery
     from .discovery.outputs import write_assignments, write_clusters, write_model
@@ -129,8 +126,8 @@ def discover(args: argparse.Namespace) -> None:
         )
     if not args.no_report:
         _require_plotly()
-    if args.no_progress:
-        disable_progress_bar()
+    show_progress = sys.stderr.isatty() and not args.no_progress
+    quiet_libraries(show_progress)
     recipe = Recipe.of(args.recipe)
     recipe.training_arguments("")  # sets up the processes as the recipe says
     discovery = RelationDiscovery(
@@ -141,7 +138,7 @@ def discover(args: argparse.Namespace) -> None:
         reject_outliers=not args.keep_all,
         seed=args.seed,
         work_dir=str(args.output_dir / UNFINISHED),
-        show_progress=not args.no_progress,
+        show_progress=show_progress,
     )
     state = PartialState()
     with lock_folder(args.output_dir, state.is_main_process) as unfinished:
@@ -176,7 +173,6 @@ def discover(args: argparse.Namespace) -> None:
 def assign(args: argparse.Namespace) -> None:
     """Assign the rows of a file to the clusters of a model, and write them."""
     from accelerate import PartialState
-    from datasets.utils.logging import disable_progress_bar
 
     from .clustering.assignment import SKIPPED
     from .discovery import RelationDiscovery
@@ -186,10 +182,10 @@ def assign(args: argparse.Namespace) -> None:
     output = args.output or args.file.with_name(f"{args.file.stem}-assignments.parquet")
     if output.exists():
         raise FileExistsError(f"{output} is there already; give another --output, or remove it")
-    if args.no_progress:
-        disable_progress_bar()
+    show_progress = sys.stderr.isatty() and not args.no_progress
+    quiet_libraries(show_progress)
     dataset = load_input(args)
-    discovery = RelationDiscovery.from_pretrained(args.model, show_progress=not args.no_progress)
+    discovery = RelationDiscovery.from_pretrained(args.model, show_progress=show_progress)
     assignment = discovery.predict(dataset)
     labels = assignment.labels
     if PartialState().is_main_process:

@@ -1,6 +1,6 @@
 """Configuration of SiamURE models."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
@@ -71,6 +71,11 @@ class SiamUREConfig(PreTrainedConfig):
     max_distances: list[float] | None = None
     min_margin: int | float | None = None
 
+    if TYPE_CHECKING:  # narrower than in the base class: __post_init__ gives every cluster a name
+        num_labels: int = 10
+        id2label: dict[int, str] = {}
+        label2id: dict[str, int] = {}
+
     def __post_init__(self, **kwargs):
         encoder = self.encoder_config
         encoder = encoder.to_dict() if isinstance(encoder, PreTrainedConfig) else encoder or {}
@@ -105,22 +110,22 @@ class SiamUREConfig(PreTrainedConfig):
         self.entity_types = self.entity_types or []
 
     def get_text_config(self, decoder=None, encoder=None) -> PreTrainedConfig:
-        return self.encoder_config
+        return cast(PreTrainedConfig, self.encoder_config)  # since __post_init__
 
     @property
     def relation_embedding_size(self) -> int:
         """Dimension of h: 2d, or 3d with the context, where d is the encoder's hidden size."""
-        return 2 * self.encoder_config.hidden_size + self.context_size
+        return 2 * self.get_text_config().hidden_size + self.context_size
 
     @property
     def context_size(self) -> int:
         """Number of h's last dimensions for the words between the mentions: d, or 0 without."""
-        return self.encoder_config.hidden_size if self.pooling.endswith("context") else 0
+        return self.get_text_config().hidden_size if self.pooling.endswith("context") else 0
 
     @property
     def num_markers(self) -> int:
         """How many token ids from `first_marker_id` on are markers."""
-        return 4 * (1 + len(self.entity_types))
+        return 4 * (1 + len(self.entity_types or ()))
 
 
 __all__ = ["SiamUREConfig"]

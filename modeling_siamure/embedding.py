@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 
 from .data_collator import RelationCollator
 from .markers import encode_marked
+from .modeling_siamure import SiamUREModel
 from .utils.distributed import shared_memmap
 from .utils.files import atomic_write
 
@@ -39,7 +40,7 @@ class Embeddings:
 
 @torch.inference_mode()
 def embed(
-    model: torch.nn.Module,
+    model: SiamUREModel,
     tokenizer: PreTrainedTokenizerBase,
     texts: Sequence[str],
     batch_size: int = 64,
@@ -66,8 +67,10 @@ def embed(
     ```
     """
     config = model.config
-    limit = min(tokenizer.model_max_length, config.encoder_config.max_position_embeddings)
-    input_ids = encode_marked(tokenizer, list(texts), limit).input_ids
+    limit = min(tokenizer.model_max_length, config.get_text_config().max_position_embeddings)
+    encoded = encode_marked(tokenizer, list(texts), limit)
+    # None is skipped: a sentence that does not fit has raised.
+    input_ids = [ids for ids in encoded.input_ids if ids is not None]
     collator = RelationCollator(tokenizer, num_views=1)
     embeddings = np.empty((len(input_ids), config.relation_embedding_size), np.float32)
     order = sorted(range(len(input_ids)), key=lambda row: len(input_ids[row]), reverse=True)
@@ -88,7 +91,7 @@ def embed(
 
 @torch.inference_mode()
 def embed_dataset(
-    model: torch.nn.Module,
+    model: SiamUREModel,
     tokenizer: PreTrainedTokenizerBase,
     dataset: Dataset,
     accelerator: Accelerator,
@@ -135,7 +138,7 @@ def embed_dataset(
     first = min(cache.num_done, len(batches) - 1) if cache else 0
     was_training = model.training
     model.eval()
-    results: list[np.ndarray] = []
+    results: list[np.memmap] = []
     names = ("relation.f32", "projection.f32", "cluster_probabilities.f32")
     with tqdm(
         total=len(order),
@@ -212,7 +215,7 @@ class EmbeddingCache:
         done = torch.tensor([record["batches"]], device=accelerator.device)
         self.num_done = int(accelerator.gather(done).min())
 
-    def record(self, num_done: int, results: list[np.ndarray], is_last: bool) -> None:
+    def record(self, num_done: int, results: list[np.memmap], is_last: bool) -> None:
         """Write down that a number of batches is in `results`, at times and after the last one."""
         if self._is_writer and (is_last or time.monotonic() > self._recorded + self._seconds):
             for result in results:
@@ -222,7 +225,7 @@ class EmbeddingCache:
             self._recorded = time.monotonic()
 
 
-def _fingerprint(model: torch.nn.Module, input_ids: Dataset, settings: str) -> str:
+def _fingerprint(model: SiamUREModel, input_ids: Dataset, settings: str) -> str:
     """Return a hash of what decides the embeddings: weights, configuration, tokens, settings."""
     digest = hashlib.blake2b((settings + model.config.to_json_string()).encode(), digest_size=16)
     for tensor in model.state_dict().values():
@@ -230,5 +233,5 @@ def _fingerprint(model: torch.nn.Module, input_ids: Dataset, settings: str) -> s
     for batch in input_ids.iter(1024):
         for ids in batch["input_ids"]:
             digest.update(len(ids).to_bytes(4, "little"))
-            digest.update(np.ascontiguousarray(ids))
+            digest.update(np.ascontiguousarray(ids).data)
     return digest.hexdigest()

@@ -39,7 +39,7 @@ def export_program(model: SiamUREModel) -> ExportedProgram:
     """
     shape = {
         0: Dim("batch"),
-        1: Dim("length", max=model.config.encoder_config.max_position_embeddings),
+        1: Dim("length", max=model.config.get_text_config().max_position_embeddings),
     }
     inputs = [torch.ones(2, 8, dtype=torch.long, device=model.device) for _ in INPUTS]
     was_training = model.training
@@ -73,5 +73,6 @@ def export_onnx(model: SiamUREModel, path: str | Path) -> None:
         output_names=["relation_embedding"],
         verbose=False,
     )
+    assert program is not None  # with dynamo=True
     with atomic_path(path) as partial:
         program.save(partial)

@@ -201,7 +201,8 @@ def joint_loss(
         The loss, and its parts by the names that they have in the logs, without eta.
     """
 
-    def stacked(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def stacked(rows: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        assert rows is not None  # the model gives all of its outputs
         groups = rows.unflatten(0, (2 + neighbors_per_anchor, -1))
         return groups[:2], groups[2:].transpose(
             0, 1

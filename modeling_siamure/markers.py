@@ -186,6 +186,7 @@ def extend_tokenizer(
     tokens = [AddedToken(text, lstrip=True, normalized=False, special=True) for text in markers]
     tokenizer.add_tokens(tokens, special_tokens=True)
     ids = tokenizer.convert_tokens_to_ids(markers)
+    assert isinstance(ids, list)  # one id per marker
     if ids != list(range(ids[0], ids[0] + len(ids))):
         raise ValueError(
             "the tokenizer has other tokens behind its markers; start from the tokenizer of the "
@@ -354,7 +355,7 @@ def encode_marked(
         [MARKER.sub(known_marker, text) for text in texts], add_special_tokens=False, verbose=False
     )
     for row, ids in enumerate(rows["input_ids"]):
-        positions = {}
+        positions: dict[int, int] = {}
         for position, token in enumerate(ids):
             if 0 <= token - first_id < num_markers:
                 positions.setdefault((token - first_id) % 4, position)

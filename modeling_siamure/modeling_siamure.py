@@ -127,7 +127,7 @@ def nearest_clusters(
 
 
 def is_outlier(clusters, distances, margins, max_distances, min_margin):
-    """Tell which rows are too far from their nearest centroid, or too close to a second one.
+    """Find the rows that are too far from their nearest centroid, or too close to a second.
 
     Args:
         clusters, distances, margins: Of [`NearestClusters`], `(rows,)` each: tensors or arrays.
@@ -163,7 +163,7 @@ def resolve_encoder(name_or_path: str) -> str:
         return name_or_path
     package, _, folder = name_or_path.removeprefix("pip:").partition("/")
     spec = importlib.util.find_spec(package)
-    if spec is None:
+    if spec is None or spec.submodule_search_locations is None:
         distribution = package.replace("_", "-")
         raise ValueError(
             f"the encoder's package {package} is not installed; pip install {distribution}"
@@ -215,6 +215,7 @@ class SiamUREPredictor(nn.Sequential):
 class SiamUREPreTrainedModel(PreTrainedModel):
     """What transformers needs to know of the model."""
 
+    config: SiamUREConfig
     config_class = SiamUREConfig
     base_model_prefix = "encoder"
     supports_gradient_checkpointing = True
@@ -267,6 +268,8 @@ class SiamUREModel(SiamUREPreTrainedModel):
 
     ```
     """
+
+    cluster_centroids: torch.Tensor
 
     def __init__(self, config: SiamUREConfig):
         super().__init__(config)
@@ -374,11 +377,16 @@ class SiamUREModel(SiamUREPreTrainedModel):
         model.resize_token_embeddings(
             max(len(tokenizer), encoder_config.vocab_size), mean_resizing=False
         )
-        initialize_marker_embeddings(model.get_input_embeddings(), tokenizer, [None, *types])
+        embeddings = model.get_input_embeddings()
+        assert isinstance(embeddings, nn.Embedding)
+        initialize_marker_embeddings(embeddings, tokenizer, [None, *types])
         config.pad_token_id = tokenizer.pad_token_id
         return model
 
-    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
+    # All other arguments of the base class are taken too, by their names.
+    def save_pretrained(  # type: ignore[override]
+        self, save_directory: str | os.PathLike, **kwargs
+    ) -> None:
         """Save weights and configuration, and the code that loads model and pipeline elsewhere."""
         # Imported here: transformers copies, and later fetches, what this file imports, wherever
         # the import stands.
@@ -457,7 +465,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
         """
         return cluster_scores(relation_embedding, *self._stored_clusters(relation_embedding.device))
 
-    def assign_clusters(self, relation_embedding: torch.Tensor) -> torch.LongTensor:
+    def assign_clusters(self, relation_embedding: torch.Tensor) -> torch.Tensor:
         """Assign embeddings to the stored clusters, `(rows,)`: the nearest centroid.
 
         Embeddings beyond the stored thresholds, `max_distances` and `min_margin`, belong to no
@@ -532,7 +540,9 @@ class SiamUREModel(SiamUREPreTrainedModel):
 
         Both are `(batch_size, sequence_length, hidden_size)`.
         """
-        is_role = marker_roles(input_ids, self.config.first_marker_id, self.config.num_markers)
+        first_marker_id = self.config.first_marker_id
+        assert first_marker_id is not None, "a model needs a first_marker_id to find the mentions"
+        is_role = marker_roles(input_ids, first_marker_id, self.config.num_markers)
         if not torch.compiler.is_compiling():
             check_marked(is_role)
         parts = []
@@ -556,7 +566,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
         return pooled.flatten(1)
 
 
-def _layers(encoder: nn.Module) -> nn.ModuleList:
+def _layers(encoder: PreTrainedModel) -> nn.ModuleList:
     """Return the layers of an encoder, whatever it calls them."""
     count = encoder.config.num_hidden_layers
     return next(

@@ -14,7 +14,7 @@ from transformers import Pipeline
 from transformers.utils import logging
 
 from .markers import encode_marked, insert_markers, read_markers
-from .modeling_siamure import UNASSIGNED
+from .modeling_siamure import UNASSIGNED, SiamUREModel
 
 logger = logging.get_logger(__name__)
 
@@ -45,11 +45,15 @@ class RelationDiscoveryPipeline(Pipeline):
     ```
     """
 
-    _load_tokenizer = True
-    _load_processor = False
-    _load_image_processor = False
-    _load_video_processor = False
-    _load_feature_extractor = False
+    model: SiamUREModel
+
+    # The base class declares these as None, which stands for optional; its own pipelines set them
+    # as we do.
+    _load_tokenizer = True  # type: ignore[assignment]
+    _load_processor = False  # type: ignore[assignment]
+    _load_image_processor = False  # type: ignore[assignment]
+    _load_video_processor = False  # type: ignore[assignment]
+    _load_feature_extractor = False  # type: ignore[assignment]
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -72,7 +76,10 @@ class RelationDiscoveryPipeline(Pipeline):
             steps[step[name]][name] = value
         return steps
 
-    def __call__(self, inputs, **kwargs) -> dict[str, Any] | list | Iterator:
+    # The base class takes further positional arguments, only to warn that it ignores them.
+    def __call__(  # type: ignore[override]
+        self, inputs, **kwargs
+    ) -> dict[str, Any] | list | Iterator:
         """Assign sentences to clusters.
 
         Args:
@@ -97,14 +104,20 @@ class RelationDiscoveryPipeline(Pipeline):
             inputs = (row for row in inputs)  # a `datasets` dataset, for one
         return super().__call__(inputs, **kwargs)
 
-    def preprocess(self, row: str | dict, max_length: int | None = None) -> dict[str, torch.Tensor]:
+    # The steps name their parameters, and say what they take and give, which the base class leaves
+    # to each pipeline.
+    def preprocess(  # type: ignore[override]
+        self, row: str | dict, max_length: int | None = None
+    ) -> dict[str, torch.Tensor]:
+        tokenizer = self.tokenizer
+        assert tokenizer is not None  # _load_tokenizer
         text = _marked(row)
         if max_length is None:
             max_length = min(
-                self.tokenizer.model_max_length,
-                self.model.config.encoder_config.max_position_embeddings,
+                tokenizer.model_max_length,
+                self.model.config.get_text_config().max_position_embeddings,
             )
-        encoded = encode_marked(self.tokenizer, [text], max_length)
+        encoded = encode_marked(tokenizer, [text], max_length)
         for entity_type in encoded.unknown_types:
             logger.warning_once(
                 f"the model has no markers for {entity_type!r}; it gets the untyped ones"
@@ -112,7 +125,9 @@ class RelationDiscoveryPipeline(Pipeline):
         input_ids = torch.tensor(encoded.input_ids)
         return {"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)}
 
-    def _forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def _forward(  # type: ignore[override]
+        self, batch: dict[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
         embedding = self.model(**batch).relation_embedding.float()
         return {
             "embedding": embedding,
@@ -120,7 +135,7 @@ class RelationDiscoveryPipeline(Pipeline):
             "cluster": self.model.assign_clusters(embedding),
         }
 
-    def postprocess(
+    def postprocess(  # type: ignore[override]
         self,
         outputs: dict[str, torch.Tensor],
         top_k: int | None = 0,
@@ -153,8 +168,9 @@ def _marked(row: str | dict) -> str:
         if not isinstance(head, dict):  # the instance schema
             read_markers(row["text"])
             return row["text"]
-        spans = [(mention["start"], mention["end"]) for mention in (head, tail)]
-        return insert_markers(row["text"], *spans, head.get("type"), tail.get("type"))
+        head_span = (head["start"], head["end"])
+        tail_span = (tail["start"], tail["end"])
+        return insert_markers(row["text"], head_span, tail_span, head.get("type"), tail.get("type"))
     except (TypeError, KeyError) as error:
         raise ValueError(
             f"{row!r} is neither a marked sentence nor a dictionary "

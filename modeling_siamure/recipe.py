@@ -129,7 +129,9 @@ class DataArguments:
 def argument_parser() -> HfArgumentParser:
     """Return the parser of all keys of a recipe, which are the arguments of `train.py` too."""
     return HfArgumentParser(
-        (ModelArguments, DataArguments, SiamURETrainingArguments), allow_abbrev=False
+        # Its own annotation takes no dataclass at all.
+        (ModelArguments, DataArguments, SiamURETrainingArguments),  # type: ignore[arg-type]
+        allow_abbrev=False,
     )
 
 
@@ -144,11 +146,12 @@ def parse_arguments(
     """
     parser = argument_parser()
     parser.usage = "train.py RECIPE.yaml [--KEY VALUE ...]"
-    parser.error = on_error
+    parser.error = on_error  # type: ignore[method-assign, assignment]  # of this parser alone
     words = rename_options(argv)
     if words and words[0].endswith((".yaml", ".yml")):
         Recipe.from_yaml(words.pop(0)).set_defaults(parser)
-    return parser.parse_args_into_dataclasses(words)
+    model, data, training = parser.parse_args_into_dataclasses(words)
+    return model, data, training
 
 
 @dataclass(frozen=True)
@@ -199,7 +202,7 @@ class Recipe:
             words += _option(key, value, takes_words)
         for action in parser._actions:
             action.required = False
-        parser.error = fail
+        parser.error = fail  # type: ignore[method-assign]  # of this parser alone
         # The values become what they would be on the command line of train.py.
         namespace = parser.parse_args(words)
         given = [key for key, value in content.items() if value is not None]
@@ -208,7 +211,7 @@ class Recipe:
     @classmethod
     def of(cls, recipe: "Recipe | str | Path | None") -> "Recipe":
         """Return a recipe as it is, or read its file; by default that of this package."""
-        return recipe if isinstance(recipe, cls) else cls.from_yaml(recipe or DEFAULT_RECIPE)
+        return recipe if isinstance(recipe, Recipe) else cls.from_yaml(recipe or DEFAULT_RECIPE)
 
     def set_defaults(self, parser: HfArgumentParser) -> None:
         """Make the values the defaults of a parser (of `argument_parser`), as TRL's parser does."""

@@ -142,7 +142,10 @@ def _train_head(
         stacked = inputs[np.concatenate([anchors, anchors, drawn])]
         is_kept = torch.from_numpy(rng.random(stacked.shape, dtype=np.float32) >= dropout)
         logits = head(stacked * is_kept / (1 - dropout)).unflatten(0, (3, batch))
-        loss = sum(semantic_clustering_loss(logits[:2], logits[2].unsqueeze(1), entropy_weight))
+        consistency, entropy = semantic_clustering_loss(
+            logits[:2], logits[2].unsqueeze(1), entropy_weight
+        )
+        loss = consistency + entropy
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -86,7 +86,7 @@ def nearest_neighbors(
     return _merge(parts).cpu()
 
 
-def _choose_approximate(num_rows: int) -> str:
+def _choose_approximate(num_rows: int) -> Literal["exact", "faiss"]:
     """Return `"faiss"` where it is installed, otherwise `"exact"`, and say which."""
     if not is_faiss_available():
         logger.warning(
@@ -118,9 +118,10 @@ class _TopK:
     def __init__(self, num_rows: int, num_neighbors: int, device: torch.device):
         self.scores = torch.full((num_rows, num_neighbors), -torch.inf, device=device)
         self.indices = torch.zeros((num_rows, num_neighbors), dtype=torch.int32, device=device)
-        self._pending = defaultdict(
-            list
-        )  # candidates better than the K-th best, by the first row of their block
+        # Row, column and score of candidates better than the K-th best, by the first row of their
+        # block.
+        self._pending: defaultdict[int, list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]]
+        self._pending = defaultdict(list)
 
     def update(self, first_row: int, first_column: int, scores: torch.Tensor):
         """Update the top-k of both blocks from one block of similarities (the matrix is symmetric).

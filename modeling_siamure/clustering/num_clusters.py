@@ -121,12 +121,12 @@ def estimate_num_clusters(
         stability = _stability(rows, numbers, seed, bar)
         by_chance = _stability(reference, numbers, seed, bar)
     trials = []
-    for number, labels, *agreement in zip(
+    for number, labels, agreement, chance_agreement in zip(
         numbers, _cut(rows, rows, numbers, seed), stability, by_chance, strict=True
     ):
         silhouette = float(silhouette_score(rows, labels)) if len(set(labels)) > 1 else 0.0
         types = 0.0 if type_pairs is None else float(completeness_score(type_pairs[drawn], labels))
-        trials.append(NumClustersTrial(number, *agreement, silhouette, types))
+        trials.append(NumClustersTrial(number, agreement, chance_agreement, silhouette, types))
     excess = [-np.inf, *(trial.excess for trial in trials), -np.inf]
     for i, trial in enumerate(trials):
         is_candidate = trial.excess > clear_excess and excess[i] < excess[i + 1] >= excess[i + 2]

@@ -152,15 +152,15 @@ def _cut_diverse(
 def _link_within(rows: np.ndarray, groups: np.ndarray, num_clusters: int) -> np.ndarray:
     """Join micro-clusters of rows, each within one of the groups `(rows,)`, by average linkage."""
     micro_clusters = np.full(len(rows), -1)
-    group_of = []
+    groups_so_far: list[int] = []
     for group in range(groups.max() + 1):
         members = np.flatnonzero(groups == group)
         number = min(len(members), max(1, round(4 * num_clusters * len(members) / len(rows))))
         labels = ward(rows[members], number).labels if number > 1 else 0
-        micro_clusters[members] = len(group_of) + labels
-        group_of += [group] * number
+        micro_clusters[members] = len(groups_so_far) + labels
+        groups_so_far += [group] * number
     centroids = centroids_of(rows, micro_clusters)
-    group_of = np.array(group_of)
+    group_of = np.array(groups_so_far)
     # Rows have length 1: the mean cosine between two clusters is the product of their centroids.
     distances = 1 - centroids @ centroids.T
     np.fill_diagonal(distances, 0)

@@ -1,7 +1,9 @@
 """From somebody's corpus to named relations, in scikit-learn's manner."""
 
 from pathlib import Path
+from typing import Literal
 
+import torch
 from datasets import Dataset
 from sklearn.base import BaseEstimator, ClusterMixin
 from transformers import set_seed
@@ -64,7 +66,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
     @deprecated_arguments(model="model_name_or_path", train="finetune", reject="reject_outliers")
     def __init__(
         self,
-        num_clusters: int | str = "auto",
+        num_clusters: int | Literal["auto"] = "auto",
         *,
         model_name_or_path: str | None = None,
         finetune: bool = False,
@@ -144,7 +146,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
                     self.model_.cluster_head, self.embeddings_[:10_000], result.clusters
                 )
         self.model_.set_clusters(
-            result.clusters.centroids,
+            torch.as_tensor(result.clusters.centroids),
             result.clusters.sizes,
             [cluster.name for cluster in self.clusters_],
             result.rejection.max_distances if result.rejection else None,

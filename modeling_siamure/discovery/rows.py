@@ -121,7 +121,7 @@ def fingerprint(*parts: str | np.ndarray | Iterable[str]) -> str:
         if isinstance(part, str):
             digest.update(part.encode())
         elif isinstance(part, np.ndarray):
-            digest.update(np.ascontiguousarray(part))
+            digest.update(np.ascontiguousarray(part).data)
         else:
             for text in part:
                 digest.update(text.encode() + b"\0")

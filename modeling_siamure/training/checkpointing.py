@@ -7,23 +7,48 @@ import signal
 import sys
 import threading
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as dist
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint, rotate_checkpoints
 
 from ..utils.distributed import broadcast_from_main
 from ..utils.files import UNFINISHED
+
+if TYPE_CHECKING:
+    from transformers import Trainer as _MixedInto  # what the mixin may count on
+else:
+    _MixedInto = object
 
 logger = logging.getLogger(__name__)
 
 
 class CheckpointError(OSError):
     """A checkpoint could not be written. Earlier ones are whole."""
+
+
+def output_folder(args: TrainingArguments) -> Path:
+    """Return the output folder of a training."""
+    assert args.output_dir is not None  # since __post_init__
+    return Path(args.output_dir)
+
+
+def check_output_dir(args: TrainingArguments) -> None:
+    """Raise a `ValueError` where the output folder holds a model, or a run that is not resumed."""
+    output = output_folder(args)
+    if (output / "model.safetensors").exists():
+        raise ValueError(f"{output} already holds a model; give another --output_dir, or remove it")
+    if next(output.glob("checkpoint-*"), None) and not args.resume_from_checkpoint:
+        raise ValueError(
+            f"{output} holds an unfinished run; resume with --resume_from_checkpoint true, or give "
+            "another --output_dir"
+        )
 
 
 def find_damage(checkpoint: Path) -> str | None:
@@ -94,7 +119,7 @@ class StopOnSignalCallback(TrainerCallback):
         self.resume_hint = resume_hint
         self.received = 0  # by this process
         self.agreed = 0  # what all processes know of
-        self.previous = {}
+        self.previous: dict[int, Callable | int | None] = {}
 
     def receive(self, number, frame):
         self.received = number
@@ -141,7 +166,7 @@ class RestoreLogsCallback(TrainerCallback):
         self.trainer.restore_logs()
 
 
-class ResumableTrainerMixin:
+class ResumableTrainerMixin(_MixedInto):
     """Let a [`~transformers.Trainer`] be killed at any moment, and resume as if it never was.
 
     A checkpoint is written under a temporary name and then renamed. `resume_from_checkpoint=True`
@@ -166,7 +191,10 @@ class ResumableTrainerMixin:
         self.add_callback(RestoreLogsCallback(self))
         self.add_callback(StopOnSignalCallback(resume_hint))
 
-    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs):
+    # All other arguments of the base class are taken too, by their names.
+    def train(  # type: ignore[override]
+        self, resume_from_checkpoint: str | bool | None = None, **kwargs
+    ):
         """Train; see [`~transformers.Trainer.train`].
 
         Args:
@@ -181,7 +209,7 @@ class ResumableTrainerMixin:
         if resume_from_checkpoint is None:
             resume_from_checkpoint = self.args.resume_from_checkpoint
         if str(resume_from_checkpoint).lower() == "true":
-            folder = Path(self.args.output_dir)
+            folder = output_folder(self.args)
             last = broadcast_from_main(find_last_checkpoint, folder)
             # The name alone: each machine may have a folder of its own.
             resume_from_checkpoint = str(folder / last.name) if last else None
@@ -189,7 +217,7 @@ class ResumableTrainerMixin:
                 logger.warning(
                     "%s has no whole checkpoint yet: starting from the beginning", folder
                 )
-        if resume_from_checkpoint and (damage := find_damage(Path(resume_from_checkpoint))):
+        if resume_from_checkpoint and (damage := find_damage(Path(str(resume_from_checkpoint)))):
             raise ValueError(f"{resume_from_checkpoint} can't be resumed from: {damage}")
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
@@ -265,8 +293,9 @@ class ResumableTrainerMixin:
     # Trainer leaves a pickle behind, and on other machines no weights.
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         super()._save(output_dir, state_dict)
-        folder = Path(output_dir or self.args.output_dir)
+        folder = Path(output_dir) if output_dir else output_folder(self.args)
         if self.args.should_save and not self.is_world_process_zero():
+            assert self.model is not None
             # save_on_each_node: save_pretrained writes weights on the very first process only.
             state = self.model.state_dict() if state_dict is None else state_dict
             save_file(state, folder / "model.safetensors")
@@ -278,6 +307,7 @@ class ResumableTrainerMixin:
     # Trainer can't load the optimizer of a sharded model whose head is not in use yet.
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         if self.is_fsdp_enabled:  # its loading misses the state of a head that is not in use yet
+            assert self.optimizer is not None
             complete_optimizer_state(self.optimizer)
         super()._save_optimizer_and_scheduler(output_dir)
 

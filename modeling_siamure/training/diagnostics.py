@@ -55,10 +55,12 @@ def diagnose(embeddings: Embeddings) -> dict[str, float]:
     """
     report = {}
     for name, rows in (("h", embeddings.relation), ("g", embeddings.projection)):
+        assert rows is not None, "embeddings of h alone can't be diagnosed"
         report[f"{name}_spread"] = embedding_std(rows)
         report[f"{name}_effective_rank"] = effective_rank(rows)
         report[f"{name}_mean_cosine"] = mean_cosine(rows)
     probabilities = embeddings.cluster_probabilities
+    assert probabilities is not None, "embeddings of h alone can't be diagnosed"
     mean = probabilities.mean(axis=0)
     report["assignment_entropy"] = float(-(mean * np.log(mean.clip(1e-38))).sum())
     report["confidence"] = float(probabilities.max(axis=1).mean())

@@ -18,6 +18,7 @@ from ..clustering.descriptions import ClusterDescription
 from ..configuration_siamure import SiamUREConfig
 from ..markers import HEAD_END, HEAD_START, MARKER, TAIL_END, TAIL_START, marker
 from ..utils.files import atomic_write
+from ..utils.terminal import markdown_table
 from .training_args import SiamURETrainingArguments
 
 TEMPLATE = Path(__file__).parents[1] / "model_card.md"
@@ -60,23 +61,42 @@ def read_template(path: Path = TEMPLATE) -> str:
     return text
 
 
-def results_table(results: dict[str, float], num_clusters: int) -> str:
-    """Return the scores of each clustering as a Markdown table, in percent; empty without gold."""
-    rows = {f"one cluster per type pair ({results.get('type_pair_n_clusters')})": "type_pair_"}
-    # Only a clustering other than k-means has k-means beside it.
-    clusterings = (
-        {"consensus": "", "k-means": "kmeans_"} if "eval_kmeans_ari" in results else {"k-means": ""}
-    )
+def score_rows(results: dict[str, float], num_clusters: int) -> list[list[str]]:
+    """Return the scores of each clustering in percent, as rows of a table; none without gold.
+
+    Args:
+        results: The metrics: `eval_...`, `untrained_...` and `type_pair_...`.
+        num_clusters: C.
+
+    Returns:
+        Name of a clustering and one cell per score of `SCORES`.
+    """
+    names = {f"one cluster per type pair ({results.get('type_pair_n_clusters')})": "type_pair_"}
+    clusterings = {"k-means": ""}
+    if "eval_kmeans_ari" in results:  # beside another method than k-means
+        clusterings = {"consensus": "", "k-means": "kmeans_"}
     for name, infix in clusterings.items():
-        rows[f"untrained encoder, {name} ({num_clusters})"] = f"untrained_{infix}"
+        names[f"untrained encoder, {name} ({num_clusters})"] = f"untrained_{infix}"
     for name, infix in {**clusterings, "cluster head": "head_"}.items():
-        rows[f"trained, {name} ({num_clusters})"] = f"eval_{infix}"
-    lines = [f"| clusters of | {' | '.join(SCORES)} |", "|---|" + "---:|" * len(SCORES)]
-    for name, prefix in rows.items():
-        scores = [results.get(prefix + key) for key in SCORES.values()]
-        if None not in scores:
-            lines.append(f"| {name} | {' | '.join(f'{100 * score:.1f}' for score in scores)} |")
-    return "\n".join(lines) if len(lines) > 2 else ""
+        names[f"trained, {name} ({num_clusters})"] = f"eval_{infix}"
+    rows = []
+    for name, prefix in names.items():
+        found = (results.get(prefix + key) for key in SCORES.values())
+        scores = [score for score in found if score is not None]
+        if len(scores) == len(SCORES):
+            rows.append([name, *(f"{100 * score:.1f}" for score in scores)])
+    return rows
+
+
+def results_table(results: dict[str, float], num_clusters: int) -> str:
+    """Return the scores of each clustering as a Markdown table; empty without gold.
+
+    Args:
+        results: See `score_rows`.
+        num_clusters: C.
+    """
+    rows = score_rows(results, num_clusters)
+    return markdown_table(["clusters of", *SCORES], rows) if rows else ""
 
 
 def cluster_table(clusters: Sequence[ClusterDescription]) -> str:
@@ -169,7 +189,7 @@ def render_model_card(
         model_id=model_id or model_name,
         num_clusters=config.num_labels,
         example=f"{head} knows {tail} .",
-        entity_types=", ".join(f"`{name}`" for name in config.entity_types),
+        entity_types=", ".join(f"`{name}`" for name in config.entity_types or ()),
         results=results_table(results, config.num_labels)
         or "The data had no gold relations, so nothing was scored.",
         clusters=cluster_table(clusters),
@@ -197,7 +217,7 @@ def _settings(
     settings: list[tuple[str, object]] = []
     if encoder:
         settings.append(("encoder", Path(encoder).name if os.path.exists(encoder) else encoder))
-    settings.append(("encoder layers", config.encoder_config.num_hidden_layers))
+    settings.append(("encoder layers", config.get_text_config().num_hidden_layers))
     settings.append(("pooling", config.pooling))
     settings.append(("mention layer", config.mention_layer or "the last"))
     settings.append(("clusters found by", clustering_method or "nothing yet"))

@@ -83,7 +83,7 @@ class LengthBucketBatchSampler(torch.utils.data.Sampler[list[int]]):
 
     def __init__(
         self,
-        lengths: Sequence[int],
+        lengths: Sequence[int] | np.ndarray,
         batch_size: int,
         seed: int = 0,
         rank: int = 0,

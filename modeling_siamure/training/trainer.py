@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,14 @@ from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor, distribute_tensor
-from transformers import EvalPrediction, PreTrainedTokenizerBase, Trainer, TrainerCallback
+from transformers import (
+    EvalPrediction,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    ProgressCallback,
+    Trainer,
+    TrainerCallback,
+)
 
 from ..clustering import Clusters, cluster_embeddings, initialize_cluster_head, kmeans, ward
 from ..clustering.descriptions import ClusterDescription, describe_clusters
@@ -32,9 +40,10 @@ from ..embedding import Embeddings, embed_dataset
 from ..losses import AnchorCounts, joint_loss
 from ..modeling_siamure import SiamUREModel
 from ..utils.distributed import broadcast_from_main
-from .checkpointing import ResumableTrainerMixin
+from .checkpointing import ResumableTrainerMixin, output_folder
 from .diagnostics import diagnose
 from .model_card import write_model_card
+from .progress import EpochTableCallback
 from .sampling import AnchorDataset, LengthBucketBatchSampler
 from .training_args import SiamURETrainingArguments
 
@@ -111,6 +120,10 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
 
     loss_is_scaled_for_ga = False  # each loss is a mean over its batch
     args: SiamURETrainingArguments
+    model: SiamUREModel
+    processing_class: PreTrainedTokenizerBase
+    train_dataset: Dataset | None
+    eval_dataset: Dataset | None
 
     def __init__(
         self,
@@ -122,6 +135,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         stores_clusters: bool = True,
         **kwargs,
     ):
+        assert processing_class is not None, "a trainer needs the tokenizer"
+
         def tokenized(dataset: Dataset | None) -> Dataset | None:
             if dataset is None or "input_ids" in dataset.column_names:
                 return dataset
@@ -136,7 +151,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         _check_size(model.config.num_labels, args, train_dataset, eval_dataset)
         # FSDP2 shards each of these modules, and then the token embeddings, which must be whole.
         model._no_split_modules = {
-            name for name in model._no_split_modules if "Embeddings" not in name
+            name for name in model._no_split_modules or () if "Embeddings" not in name
         }
         super().__init__(
             model=model,
@@ -156,6 +171,9 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         self._pretrained = snapshot_weights(model.encoder) if args.pretrained_weight_share else None
         self._restores_pretrained = False  # as a whole; decided when the joint phase begins
         self.add_callback(PhaseCallback(self))
+        self.remove_callback(ProgressCallback)
+        self.remove_callback(PrinterCallback)
+        self.add_callback(EpochTableCallback)
         if self.train_dataset is not None:
             self.anchors = AnchorDataset(self.train_dataset)
             self.batch_sampler = LengthBucketBatchSampler(
@@ -228,7 +246,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             self.log(report)
 
     def _initialize_cluster_head(self, embeddings: np.ndarray) -> None:
-        def initialize() -> dict[str, torch.Tensor]:
+        def initialize() -> dict[str, Any]:
             head = nn.utils.skip_init(nn.Linear, embeddings.shape[1], self.model.config.num_labels)
             if self.args.cluster_head_init == "ward":
                 clusters = ward(embeddings, head.out_features, self.args.seed)
@@ -269,6 +287,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             num_rows: Rows that are looked at.
             collapsed_std: `embedding_std` that warns; 1 is isotropic, healthy runs stay above 0.5.
         """
+        assert self.train_dataset is not None
         order = np.random.default_rng(self.args.seed).permutation(len(self.train_dataset))
         embeddings = self.embed(self.train_dataset.select(order[:num_rows]), show_progress=False)
         report = broadcast_from_main(diagnose, embeddings)
@@ -321,16 +340,14 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         """Create the optimizer, with groups of its own for the cluster head's learning rate."""
         if self.optimizer is not None or self.args.head_learning_rate is None:
             return super().create_optimizer(model)
-        super().create_optimizer(model)
+        optimizer = super().create_optimizer(model)
         in_head = {id(parameter) for parameter in self.model.cluster_head.parameters()}
-        for group in list(self.optimizer.param_groups):
+        for group in list(optimizer.param_groups):
             parameters = group["params"]
             head = [parameter for parameter in parameters if id(parameter) in in_head]
             group["params"] = [item for item in parameters if id(item) not in in_head]
-            self.optimizer.add_param_group(
-                {**group, "params": head, "lr": self.args.head_learning_rate}
-            )
-        return self.optimizer
+            optimizer.add_param_group({**group, "params": head, "lr": self.args.head_learning_rate})
+        return optimizer
 
     @property
     def _per_anchor(self) -> int:
@@ -399,13 +416,15 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
 
     def fit_clusters(self) -> Clusters:
         """Cluster the training set by its h, and store the clusters in the model."""
+        assert self.train_dataset is not None
         embeddings = self.embed(self.train_dataset, relation_only=True).relation
         clusters = broadcast_from_main(self._cluster, self.train_dataset, embeddings)
         texts = self.train_dataset["text"]
         self.clusters = broadcast_from_main(describe_clusters, texts, embeddings, clusters)
         self.clustering_method = clusters.method
         names = [cluster.name for cluster in self.clusters]
-        self.model.set_clusters(clusters.centroids, clusters.sizes, names)
+        centroids = torch.as_tensor(clusters.centroids)
+        self.model.set_clusters(centroids, clusters.sizes, names)
         return clusters
 
     def embed(
@@ -477,7 +496,9 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
                 clusters = kmeans(embeddings.relation, number, args.seed, args.kmeans_restarts)
                 clusterings["kmeans_"] = clusters.labels
             if args.clustering_loss == "semantic":
-                clusterings["head_"] = embeddings.cluster_probabilities.argmax(axis=1)
+                probabilities = embeddings.cluster_probabilities
+                assert probabilities is not None
+                clusterings["head_"] = probabilities.argmax(axis=1)
             scores = diagnose(embeddings)
             for name, labels in clusterings.items():
                 results = self._score(dataset, labels)
@@ -494,6 +515,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
 
     def score_type_pairs(self) -> dict[str, float]:
         """Score one cluster per type pair: what can be had without reading a sentence."""
+        assert self.eval_dataset is not None
         pairs = type_pairs(self.eval_dataset)
         if pairs is None:
             pairs = np.zeros(len(self.eval_dataset), dtype=int)
@@ -508,7 +530,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         prediction = EvalPrediction(predictions=clusters[known], label_ids=labels[known])
         return self.compute_metrics(prediction)
 
-    def create_model_card(
+    # Of the base class' arguments, the card's front matter takes the others.
+    def create_model_card(  # type: ignore[override]
         self,
         model_name: str | None = None,
         results: dict[str, float] | None = None,
@@ -525,13 +548,14 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         """
         if not self.is_world_process_zero():
             return
+        assert self.train_dataset is not None
         if results is None:
             results = {}
             for entry in self.state.log_history:
                 results |= entry
         write_model_card(
-            folder or self.args.output_dir,
-            model_name=model_name or Path(self.args.output_dir).name,
+            folder or output_folder(self.args),
+            model_name=model_name or output_folder(self.args).name,
             model_id=self.hub_model_id,
             config=self.model.config,
             args=self.args,
@@ -554,7 +578,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         Raises:
             OSError: There is no room for them; what was there before stays as it was.
         """
-        output = Path(self.args.output_dir)
+        output = output_folder(self.args)
         partial = output / ".partial"
         try:
             self.save_model(str(partial), _internal_call=True)  # any other call would push

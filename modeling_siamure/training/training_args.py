@@ -112,7 +112,7 @@ class SiamURETrainingArguments(TrainingArguments):
     kmeans_restarts: int = field(
         default=10, metadata={"help": "Starts of k-means, of which the best counts."}
     )
-    bf16: bool | None = field(
+    bf16: bool | None = field(  # type: ignore[assignment]  # a bool since __post_init__
         default=None,
         metadata={"help": "bfloat16 autocast; where the machine has it natively, by default."},
     )
@@ -149,6 +149,7 @@ class SiamURETrainingArguments(TrainingArguments):
             raise ValueError(f"warmup_epochs={self.warmup_epochs}: it must be 0 or more")
 
 
-SiamURETrainingArguments.__init__ = deprecated_arguments(**RENAMED_ARGUMENTS)(
-    SiamURETrainingArguments.__init__
-)
+# The dataclass has made its __init__ only now.
+SiamURETrainingArguments.__init__ = deprecated_arguments(  # type: ignore[method-assign]
+    **RENAMED_ARGUMENTS
+)(SiamURETrainingArguments.__init__)

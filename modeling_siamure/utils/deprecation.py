@@ -46,7 +46,7 @@ def deprecated_arguments(**renamed: str) -> Callable[[Callable], Callable]:
 
 
 def warn_renamed(old: str, new: str, source: str = "") -> None:
-    """Warn that a name has changed.
+    """Warn of a changed name.
 
     Args:
         old, new: The names.

@@ -45,7 +45,7 @@ class SumOverProcesses(torch.autograd.Function):
         return SumOverProcesses.forward(ctx, gradient)
 
 
-def shared_memmap(rows: int, size: int, path: os.PathLike | None = None) -> np.ndarray:
+def shared_memmap(rows: int, size: int, path: os.PathLike | None = None) -> np.memmap:
     """Return a float32 array `(rows, size)` that a machine holds once, for all its processes.
 
     It is a memory-mapped file, so it may be larger than the memory. Without a path the file is in
@@ -64,7 +64,7 @@ def shared_memmap(rows: int, size: int, path: os.PathLike | None = None) -> np.n
     """
     state = PartialState()
     is_temporary = path is None
-    name = "" if is_temporary else os.fspath(path)
+    name = "" if path is None else os.fspath(path)
     if state.is_local_main_process:
         if is_temporary:
             descriptor, name = tempfile.mkstemp(prefix="siamure-")

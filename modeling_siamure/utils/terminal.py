@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 
@@ -15,3 +16,61 @@ def fail(message: object, program: str = "siamure") -> NoReturn:
     if os.environ.get("LOCAL_RANK", "0") == "0":  # all processes of a machine meet the same one
         print(f"{program}: {' '.join(str(message).split())}", file=sys.stderr)
     sys.exit(2)
+
+
+def quiet_libraries(show_progress: bool = True) -> None:
+    """Leave the terminal to our own stages: no bars of libraries that read or save files.
+
+    Args:
+        show_progress: Whether `datasets` may show how far it has come with the rows.
+    """
+    import warnings
+
+    import datasets
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    if not show_progress:
+        datasets.utils.logging.disable_progress_bar()
+    # Without a GPU there is nothing to pin memory for.
+    warnings.filterwarnings("ignore", category=UserWarning, module="torch.utils.data")
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table: drawn where a person looks at a terminal, otherwise as Markdown.
+
+    The first column is aligned to the left, the others to the right.
+
+    Args:
+        columns: Their headings.
+        rows: Their cells, as text.
+
+    >>> print_table(["clusters of", "ARI"], [["trained, k-means", "64.1"]])
+    | clusters of | ARI |
+    |---|---:|
+    | trained, k-means | 64.1 |
+    """
+    if not sys.stdout.isatty():
+        print(markdown_table(columns, rows))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns[:1])
+    for column in columns[1:]:
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    Console(markup=False).print(table)
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as Markdown, the first column aligned to the left, the others to the right.
+
+    Args:
+        columns: Their headings.
+        rows: Their cells, as text.
+    """
+    lines = [f"| {' | '.join(columns)} |", "|---|" + "---:|" * (len(columns) - 1)]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(lines)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.data import core_rows, docred_rows, fewrel_rows, spert_rows
+from benchmarks.speed.reading import core_rows, docred_rows, fewrel_rows, spert_rows
 from data_scripts import CORPORA, load_relation_dataset
 from modeling_siamure.markers import neutralize, read_markers
 

@@ -1,0 +1,5 @@
+"""Run `benchmarks.paper.tables`."""
+
+from .tables import main
+
+main()
