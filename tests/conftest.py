@@ -1,6 +1,7 @@
 """What several parts share: a corpus, a tokenizer and an encoder made on the spot, and a hub."""
 
-import random
+import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,44 +10,14 @@ from datasets import Dataset
 from transformers import AutoTokenizer, BertConfig, BertModel, BertTokenizer
 
 from modeling_siamure import SiamUREModel
-from modeling_siamure.markers import insert_markers
+from tests.helpers.rows import TYPE_WORDS, WORDS, make_rows
 
 from .loopback_hub import LoopbackHub
-
-PEOPLE = ["ada", "bo", "cy", "dee", "eli", "fay", "gus", "hal"]
-FIRMS = ["acme", "bolt", "core", "dyno", "edge", "flux"]
-RELATIONS = {"founded": ["founded", "started"], "left": ["left", "quit"], "sued": ["sued", "charged"]}
-WORDS = [*PEOPLE, *FIRMS, *(verb for verbs in RELATIONS.values() for verb in verbs), "who", "in", "may", "later"]
-TYPE_WORDS = ["person", "firm", "head", "tail", "entity", "start", "end"]
-
-
-def make_rows(count: int, seed: int = 0) -> list[dict]:
-    """Instances of three relations between people and firms, in the instance schema."""
-    rng, rows = random.Random(seed), []
-    for number in range(count):
-        relation = rng.choice(sorted(RELATIONS))
-        head, tail = rng.choice(PEOPLE), rng.choice(FIRMS)
-        middle = " " + " ".join(
-            [*rng.choices(["who", "later", "in"], k=rng.randrange(4)), rng.choice(RELATIONS[relation])]
-        )
-        sentence = f"{head}{middle} {tail} in may"
-        spans = (0, len(head)), (len(head + middle) + 1, len(head + middle) + 1 + len(tail))
-        rows.append(
-            {
-                "id": str(number),
-                "text": insert_markers(sentence, *spans, "PERSON", "FIRM"),
-                "sentence": sentence,
-                **{"head": head, "head_type": "PERSON", "head_start": spans[0][0], "head_end": spans[0][1]},
-                **{"tail": tail, "tail_type": "FIRM", "tail_start": spans[1][0], "tail_end": spans[1][1]},
-                "relation": relation,
-            }
-        )
-    return rows
 
 
 @pytest.fixture(autouse=True)
 def own_accelerator_state():
-    """A trainer's precision, bfloat16 where the processor has it, would be that of all tests that follow."""
+    """Forget a trainer's precision, which would be that of all tests that follow."""
     yield
     AcceleratorState._reset_state()
 
@@ -60,12 +31,53 @@ def rows() -> Dataset:
 def encoder(tmp_path_factory) -> str:
     """The folder of a plain BERT encoder of three layers with its tokenizer."""
     folder = str(tmp_path_factory.mktemp("encoder"))
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *TYPE_WORDS, "a", "##b", ".", ","]
+    words = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *WORDS,
+        *TYPE_WORDS,
+        "a",
+        "##b",
+        ".",
+        ",",
+    ]
     BertTokenizer({word: i for i, word in enumerate(words)}).save_pretrained(folder)
     torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
+    sizes = {
+        "hidden_size": 32,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
     BertModel(BertConfig(vocab_size=len(words), **sizes)).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def recipe(encoder, tmp_path_factory) -> str:
+    """The file of a recipe that clusters, or trains, in a second."""
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(
+        f"""\
+model_name_or_path: {encoder}
+pooling: auto
+pooling_layer: 2
+learning_rate: 1.0e-3
+use_cpu: true
+bf16: false
+num_train_epochs: 1
+warmup_epochs: 0
+num_neighbors: 5
+save_strategy: "no"
+clustering_method: consensus
+per_device_train_batch_size: 16
+per_device_eval_batch_size: 16
+"""
+    )
+    return str(path)
 
 
 @pytest.fixture
@@ -77,7 +89,22 @@ def tokenizer(encoder):
 def model(encoder, tokenizer) -> SiamUREModel:
     """A model whose `tokenizer` (the fixture) has its markers."""
     torch.manual_seed(0)
-    return SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], pooling="mention_context", num_labels=3)
+    return SiamUREModel.from_encoder(
+        encoder, tokenizer, ["PERSON", "FIRM"], pooling="mention_context", num_labels=3
+    )
+
+
+@pytest.fixture
+def read_only_folder(tmp_path):
+    """A folder that this process can't write to."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("folders have other rights on this system")
+    if os.geteuid():
+        tmp_path.chmod(0o555)
+        yield tmp_path
+        tmp_path.chmod(0o755)
+    else:
+        yield Path("/sys")  # where root can't write either
 
 
 @pytest.fixture

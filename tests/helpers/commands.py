@@ -1,0 +1,27 @@
+"""Commands as a person runs them, within this process."""
+
+from collections.abc import Callable
+
+import pytest
+
+
+def run(main: Callable[[list[str]], None], *arguments: object) -> None:
+    """Run a command with the words of its line."""
+    main([str(argument) for argument in arguments])
+
+
+def assert_fails(
+    capsys: pytest.CaptureFixture,
+    main: Callable[[list[str]], None],
+    *arguments: object,
+    said: str,
+    program: str = "siamure",
+) -> str:
+    """Assert that a command ends with status 2 and one line of its own, and return that line."""
+    with pytest.raises(SystemExit) as stopped:
+        run(main, *arguments)
+    errors = capsys.readouterr().err
+    lines = [line for line in errors.splitlines() if line.startswith(f"{program}: ")]
+    assert stopped.value.code == 2 and len(lines) == 1, errors
+    assert said in lines[0] and "Traceback" not in errors, errors
+    return lines[0]
