@@ -111,7 +111,8 @@ def test_the_cluster_table_is_that_of_the_model(published):
 
 
 def test_new_sentences_are_assigned_as_the_training_did(published, tmp_path):
-    """By a stranger, and on the training rows: as many in each cluster as the model says of itself."""
+    """By a stranger, and on the training rows: as many in each cluster as the model says of
+    itself."""
     hub, _ = published
     rows = [row["text"] for row in make_rows(40)]
     arguments = json.dumps(["loopback/tiny", rows, "", ""])
