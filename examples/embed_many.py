@@ -1,6 +1,6 @@
 """Embeds more sentences than one machine should: the embedding part, spread over a Ray cluster.
 
-    pip install "siamure[ray]"
+    pip install ".[ray]"
     python examples/embed_many.py siamure-demo "marked/*.parquet" embedded --workers 1
 
 Reads Parquet files with a `text` column of marked sentences, block by block, and writes Parquet files with all columns
@@ -21,7 +21,7 @@ from transformers import AutoModel, AutoTokenizer
 import modeling_siamure  # noqa: F401 - registers the Auto classes
 from modeling_siamure.clustering import assign
 from modeling_siamure.data_collator import tokenize_dataset
-from modeling_siamure.evaluation import embed
+from modeling_siamure.embedding import embed_dataset
 
 
 class Embedder:
@@ -36,17 +36,24 @@ class Embedder:
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         rows = tokenize_dataset(Dataset.from_dict({"text": batch["text"].tolist()}), self.tokenizer)
-        h = np.array(embed(self.model, rows, self.tokenizer, self.accelerator, relation_only=True).relation)
+        embeddings = embed_dataset(
+            self.model, self.tokenizer, rows, self.accelerator, relation_only=True
+        )
+        h = np.array(embeddings.relation)
         return batch | {"relation_embedding": h, "cluster": assign(h, self.centroids)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model", help="folder or hub name of a trained model")
     parser.add_argument("input", help="Parquet files, such as 'marked/*.parquet'")
     parser.add_argument("output", help="a folder for the Parquet files that are written")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1, help="of each worker, which Ray keeps processors for")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="of each worker, which Ray keeps processors for"
+    )
     parser.add_argument("--gpus", type=float, default=0, help="of each worker")
     args = parser.parse_args()
     files = sorted(glob.glob(args.input)) if "://" not in args.input else [args.input]
@@ -54,7 +61,9 @@ def main() -> None:
         parser.error(f"there are no files {args.input}")
     ray.init(log_to_driver=False, include_dashboard=False)
     if args.workers * args.threads >= ray.cluster_resources()["CPU"]:
-        parser.error("the workers take all processors, and Ray needs one to read with; lower --workers or --threads")
+        parser.error(
+            "the workers take all processors, and Ray needs one to read with; lower --workers or --threads"
+        )
     rows = ray.data.read_parquet(files)
     if "text" not in rows.schema().names:
         parser.error(f"{args.input}: there is no column text; it must hold marked sentences")

@@ -1,6 +1,6 @@
 """From plain text to JSON lines: the pairs of entities that a spaCy pipeline finds in one sentence.
 
-    pip install "siamure[spacy]" && python -m spacy download en_core_web_sm
+    pip install ".[spacy]" && python -m spacy download en_core_web_sm
     python examples/plain_text.py notes.txt pairs.jsonl --model en_core_web_sm
     accelerate launch train.py recipes/default.yaml --train_file pairs.jsonl
 
@@ -42,17 +42,25 @@ def entity_pairs(doc: Doc, max_tokens: int = 30) -> Iterator[dict[str, object]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("text", type=Path, help="UTF-8, one paragraph a line")
     parser.add_argument("output", type=Path, help="JSON lines")
-    parser.add_argument("--model", required=True, help="name or folder of a spaCy pipeline that finds entities")
+    parser.add_argument(
+        "--model", required=True, help="name or folder of a spaCy pipeline that finds entities"
+    )
     args = parser.parse_args()
     unfinished = args.output.with_name(args.output.name + ".incomplete")
     try:
         nlp = spacy.load(args.model)
         if not any(nlp.has_pipe(name) for name in ("parser", "senter", "sentencizer")):
             nlp.add_pipe("sentencizer", first=True)
-        paragraphs = [line.strip() for line in args.text.read_text(encoding="utf-8").splitlines() if line.strip()]
+        paragraphs = [
+            line.strip()
+            for line in args.text.read_text(encoding="utf-8").splitlines()
+            if line.strip()
+        ]
         count = 0
         with unfinished.open("w", encoding="utf-8") as file:
             for doc in nlp.pipe(paragraphs):

@@ -1,4 +1,7 @@
-"""Fixtures that several tests share: a corpus, a tokenizer and an encoder made on the spot, and a hub."""
+"""Fixtures that several tests share: a corpus, a tokenizer, an encoder and a hub."""
+
+import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -7,14 +10,13 @@ from datasets import Dataset
 from transformers import AutoTokenizer, BertConfig, BertModel, BertTokenizer
 
 from modeling_siamure import SiamUREModel
-
-from .helpers.hub import LoopbackHub
-from .helpers.rows import TYPE_WORDS, WORDS, make_rows
+from tests.helpers.hub import LoopbackHub
+from tests.helpers.rows import TYPE_WORDS, WORDS, make_rows
 
 
 @pytest.fixture(autouse=True)
 def own_accelerator_state():
-    """A trainer's precision, bfloat16 where the processor has it, would be that of all tests that follow."""
+    """Forget a trainer's precision, which would be that of all tests that follow."""
     yield
     AcceleratorState._reset_state()
 
@@ -53,6 +55,30 @@ def encoder(tmp_path_factory) -> str:
     return folder
 
 
+@pytest.fixture(scope="session")
+def recipe(encoder, tmp_path_factory) -> str:
+    """The file of a recipe that clusters, or trains, in a second."""
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(
+        f"""\
+model_name_or_path: {encoder}
+pooling: auto
+pooling_layer: 2
+learning_rate: 1.0e-3
+use_cpu: true
+bf16: false
+num_train_epochs: 1
+warmup_epochs: 0
+num_neighbors: 5
+save_strategy: "no"
+clustering_method: consensus
+per_device_train_batch_size: 16
+per_device_eval_batch_size: 16
+"""
+    )
+    return str(path)
+
+
 @pytest.fixture
 def tokenizer(encoder):
     return AutoTokenizer.from_pretrained(encoder)
@@ -65,6 +91,19 @@ def model(encoder, tokenizer) -> SiamUREModel:
     return SiamUREModel.from_encoder(
         encoder, tokenizer, ["PERSON", "FIRM"], pooling="mention_context", num_labels=3
     )
+
+
+@pytest.fixture
+def read_only_folder(tmp_path):
+    """A folder that this process can't write to."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("folders have other rights on this system")
+    if os.geteuid():
+        tmp_path.chmod(0o555)
+        yield tmp_path
+        tmp_path.chmod(0o755)
+    else:
+        yield Path("/sys")  # where root can't write either
 
 
 @pytest.fixture

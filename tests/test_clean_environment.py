@@ -1,4 +1,5 @@
-"""The demo model, published and loaded where pip installed torch and transformers and nothing else."""
+"""The demo model, published and loaded where pip installed torch and transformers and nothing
+else."""
 
 import json
 import subprocess

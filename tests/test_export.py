@@ -1,4 +1,5 @@
-"""Exported models against the model itself, on batches of other shapes than the one they were exported with."""
+"""Exported models against the model itself, on batches of other shapes than the one they were
+exported with."""
 
 import warnings
 

@@ -15,8 +15,8 @@ import pytest
 from accelerate.commands.config.config_args import load_config_from_file
 from safetensors.numpy import load_file
 
-from .helpers.commands import REPOSITORY, write_rows
-from .helpers.rows import make_rows
+from .helpers.commands import REPOSITORY
+from .helpers.rows import make_rows, write_rows
 
 CONFIGURATIONS = REPOSITORY / "recipes" / "accelerate"
 
@@ -129,7 +129,8 @@ def test_several_processes_train_the_model_of_one(launcher):
 
 @pytest.mark.extended
 def test_several_machines_train_the_model_of_one(launcher):
-    """Two launchers that meet at a rendezvous, with folders of their own as on two machines that share no disk."""
+    """Two launchers that meet at a rendezvous, with folders of their own as on two machines that
+    share no disk."""
 
     def train(**options):
         port = ["--num_processes", "2", "--main_process_port", str(free_port()), "--machine_rank"]

@@ -1,14 +1,11 @@
 """Markers: against hand-written strings, and as properties over any two spans of any text."""
 
-import logging
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import BertTokenizer
 
-from modeling_siamure.data_collator import tokenize_dataset
 from modeling_siamure.markers import (
     MARKER,
     MarkedSentence,

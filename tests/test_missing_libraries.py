@@ -9,9 +9,9 @@ import torch
 from modeling_siamure import export_onnx, nearest_neighbors
 from modeling_siamure.cli import main as siamure
 
-from .helpers.commands import REPOSITORY, write_rows
+from .helpers.commands import REPOSITORY
 from .helpers.models import make_model, make_trainer
-from .helpers.rows import make_rows
+from .helpers.rows import make_rows, write_rows
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""The model: pooling against slices by hand, heads, attention kinds, compilation, precision, saving."""
+"""The model: pooling against slices by hand, heads, attention kinds, compilation, precision,
+saving."""
 
 import json
 import shutil
@@ -29,7 +30,8 @@ def pooled(encoder, tokenizer, pooling, mention_layer=None):
 
 
 def parts_by_hand(tokenizer, ids, states):
-    """Start states, mention means and the mean between, one row at a time, as anyone would write it."""
+    """Start states, mention means and the mean between, one row at a time, as anyone would write
+    it."""
     tokens = tokenizer.convert_ids_to_tokens(ids)
     names = ("<e1", "</e1", "<e2", "</e2")
     at = {

@@ -113,7 +113,8 @@ def is_for_types(node: ast.AST) -> bool:
 
 
 def walk(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes of a file, also those inside of functions, but not what is for type checkers alone."""
+    """All nodes of a file, also those inside of functions, but not what is for type checkers
+    alone."""
     yield tree
     for child in ast.iter_child_nodes(tree):
         if not is_for_types(child):
@@ -249,9 +250,9 @@ def test_whatever_is_imported_first_transformers_knows_the_package(first):
     code = f"""{first}
 from transformers import AutoConfig, AutoModel
 from transformers.pipelines import PIPELINE_REGISTRY
-config = AutoConfig.for_model("siamure", encoder_config={{"hidden_size": 4, "num_attention_heads": 1}})
-print(type(AutoModel.from_config(config)).__module__, *PIPELINE_REGISTRY.check_task("relation-discovery")[:1])
-"""
+config = AutoConfig.for_model("siamure", encoder_config={{"hidden_size": 4, "num_attention_heads":
+1}}) print(type(AutoModel.from_config(config)).__module__,
+*PIPELINE_REGISTRY.check_task("relation-discovery")[:1]) """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )

@@ -67,7 +67,8 @@ def test_scores_are_those_of_a_cluster_head_that_starts_from_the_clusters(ask, r
     [{"max_distances": [0.0, 2.0, 2.0]}, {"max_distances": [2.0] * 3, "min_margin": 1.1}],
 )
 def test_sentences_beyond_the_thresholds_are_unassigned(ask, rows, thresholds):
-    """As `RejectionRule` leaves them, whatever a batch holds; `top_k` ranks the clusters all the same."""
+    """As `RejectionRule` leaves them, whatever a batch holds; `top_k` ranks the clusters all the
+    same."""
     sizes = ask.clusters.sizes
     rule = RejectionRule(thresholds["max_distances"], thresholds.get("min_margin", 0.0))
     expected = assign_rows(ask.rows, ask.clusters.centroids, sizes, rule)
@@ -100,7 +101,8 @@ def test_the_best_come_first(ask):
 
 
 def test_a_collapsed_training_set_still_gives_scores(encoder):
-    """All its rows were one, so the centroids are, and their mean may round to more than length 1."""
+    """All its rows were one, so the centroids are, and their mean may round to more than length
+    1."""
     model, tokenizer = make_model(encoder)
     model.cluster_centroids.fill_(96**-0.5 * (1 + 1e-6))
     answers = RelationDiscoveryPipeline(model=model, tokenizer=tokenizer)(TEXT, top_k=None)

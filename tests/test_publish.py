@@ -9,9 +9,9 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard, parse_eval_result_entries
 
-from .helpers.commands import REPOSITORY, fails, write_rows
+from .helpers.commands import REPOSITORY, fails
 from .helpers.hub import LoopbackHub
-from .helpers.rows import make_rows
+from .helpers.rows import make_rows, write_rows
 from .helpers.strangers import CODE, STRANGER, run
 
 ASK = """
@@ -111,7 +111,8 @@ def test_the_cluster_table_is_that_of_the_model(published):
 
 
 def test_new_sentences_are_assigned_as_the_training_did(published, tmp_path):
-    """By a stranger, and on the training rows: as many in each cluster as the model says of itself."""
+    """By a stranger, and on the training rows: as many in each cluster as the model says of
+    itself."""
     hub, _ = published
     rows = [row["text"] for row in make_rows(40)]
     arguments = json.dumps(["loopback/tiny", rows, "", ""])

@@ -1,4 +1,5 @@
-"""`train.py` as a person runs it: one command from rows to a saved model, and one line for each mistake."""
+"""`train.py` as a person runs it: one command from rows to a saved model, and one line for each
+mistake."""
 
 import json
 import os
@@ -17,9 +18,9 @@ from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArgume
 from modeling_siamure.recipe import DataArguments, parse_arguments
 
 from .data_scripts.source_examples import tacred_row
-from .helpers.commands import REPOSITORY, fails, write_rows
+from .helpers.commands import REPOSITORY, fails
 from .helpers.models import make_trainer
-from .helpers.rows import make_rows
+from .helpers.rows import make_rows, write_rows
 
 
 def train(*arguments, **environment):
@@ -274,7 +275,8 @@ def test_no_room_for_the_model_is_one_line(encoder, rows, recipe, tmp_path, caps
 
 
 def test_an_interrupted_run_resumes(recipe, train_file, trained, tmp_path):
-    """Killed after its first checkpoint, resumed: the same weights as the run that was left alone."""
+    """Killed after its first checkpoint, resumed: the same weights as the run that was left
+    alone."""
     output = tmp_path / "out"
     stop_after = (
         "import runpy, sys\n"

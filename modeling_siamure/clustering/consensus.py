@@ -106,12 +106,7 @@ def consensus(
     if labels is None:
         heads = tqdm(range(num_heads), desc="Training cluster heads", disable=not show_progress)
         votes = [_train_head(rows, neighbors, num_clusters, num_heads * seed + i) for i in heads]
-        # Average linkage on the number of votes in which two rows differ.
-        distances = np.zeros((len(rows), len(rows)), dtype=np.float32)
-        for vote in votes:
-            distances += vote[:, None] != vote
-        linkage = AgglomerativeClustering(num_clusters, metric="precomputed", linkage="average")
-        labels = linkage.fit_predict(distances)
+        labels = _merge_votes(np.stack(votes, axis=1), num_clusters)
     centroids = centroids_of(rows, labels)
     return Clusters(assign(embeddings, centroids), centroids, method)
 
@@ -152,3 +147,12 @@ def _train_head(
         schedule.step()
     with torch.no_grad():
         return head(inputs).argmax(dim=-1).numpy()
+
+
+def _merge_votes(votes: np.ndarray, num_clusters: int) -> np.ndarray:
+    """Join rows by average linkage on the share of votes `(rows, heads)` in which they differ."""
+    distances = np.zeros((len(votes), len(votes)), dtype=np.float32)
+    for vote in votes.T:
+        distances += vote[:, None] != vote
+    linkage = AgglomerativeClustering(num_clusters, metric="precomputed", linkage="average")
+    return linkage.fit_predict(distances)

@@ -1,7 +1,3 @@
-import pytest
+from tests.helpers.cache import fresh_cache
 
-
-@pytest.fixture(autouse=True)
-def fresh_cache(tmp_path_factory, monkeypatch):
-    """Prepare the data of each test afresh, in a cache of that test."""
-    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
+__all__ = ["fresh_cache"]

@@ -1,3 +1,3 @@
-from ..data_scripts.conftest import fresh_cache
+from tests.helpers.cache import fresh_cache
 
 __all__ = ["fresh_cache"]

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from accelerate import Accelerator
 from datasets import load_dataset
 
 from modeling_siamure.data_collator import tokenize_dataset
-from modeling_siamure.evaluation import embed
+from modeling_siamure.embedding import embed_dataset
 
 pytest.importorskip("ray")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "embed_many.py"
@@ -17,20 +18,21 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "embed_many.py"
 
 @pytest.mark.extended
 def test_a_cluster_embeds_what_one_process_does(model, tokenizer, rows, tmp_path):
-    from accelerate import Accelerator
-
     model.save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
     (tmp_path / "in").mkdir()
     for shard in range(2):
         rows.shard(2, shard).to_parquet(tmp_path / "in" / f"{shard}.parquet")
-    command = [EXAMPLE, tmp_path / "model", tmp_path / "in" / "*.parquet", tmp_path / "out", "--workers", "1"]
+    paths = [tmp_path / "model", tmp_path / "in" / "*.parquet", tmp_path / "out"]
+    command = [EXAMPLE, *paths, "--workers", "1"]
     done = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    written = load_dataset("parquet", data_files=str(tmp_path / "out" / "*.parquet"), split="train").sort("id")
+    written_files = str(tmp_path / "out" / "*.parquet")
+    written = load_dataset("parquet", data_files=written_files, split="train").sort("id")
     rows = rows.sort("id")
     assert written["text"] == rows["text"]
-    expected = embed(model, tokenize_dataset(rows, tokenizer), tokenizer, Accelerator(cpu=True)).relation
+    tokenized = tokenize_dataset(rows, tokenizer)
+    expected = embed_dataset(model, tokenizer, tokenized, Accelerator(cpu=True)).relation
     np.testing.assert_allclose(np.array(written["relation_embedding"]), expected, atol=1e-5)
 
 

@@ -17,25 +17,28 @@ def pipeline(tmp_path_factory):
     nlp = spacy.blank("en")
     ruler = nlp.add_pipe("entity_ruler")
     names = {"PERSON": ["Mira Oz", "Bo"], "ORG": ["Salt Works"], "GPE": ["Lund"]}
-    ruler.add_patterns([{"label": label, "pattern": name} for label, found in names.items() for name in found])
+    for label, patterns in names.items():
+        ruler.add_patterns([{"label": label, "pattern": pattern} for pattern in patterns])
     folder = tmp_path_factory.mktemp("pipeline")
     nlp.to_disk(folder)
     return folder
 
 
 def run(*arguments):
-    return subprocess.run([sys.executable, EXAMPLE, *map(str, arguments)], capture_output=True, text=True)
+    command = [sys.executable, EXAMPLE, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 def test_pairs_are_read_by_the_reader_of_json_lines(pipeline, tmp_path):
     (tmp_path / "notes.txt").write_text(
-        "It rained. Mira Oz runs Salt Works in Lund.\n\nBo left. Café Bo hired Mira Oz!\n", encoding="utf-8"
+        "It rained. Mira Oz runs Salt Works in Lund.\n\nBo left. Café Bo hired Mira Oz!\n",
+        encoding="utf-8",
     )
     done = run(tmp_path / "notes.txt", tmp_path / "pairs.jsonl", "--model", pipeline)
-    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'pairs.jsonl'}: 4 pairs from 2 paragraphs\n"), (
-        done.stderr
-    )
-    rows = load_relation_dataset("jsonlines", data_files={"train": str(tmp_path / "pairs.jsonl")})["train"]
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / "pairs.jsonl"
+    assert done.stdout == f"{path}: 4 pairs from 2 paragraphs\n"
+    rows = load_relation_dataset("jsonlines", data_files={"train": str(path)})["train"]
     assert rows["text"] == [
         "<e1:PERSON> Mira Oz </e1:PERSON> runs <e2:ORG> Salt Works </e2:ORG> in Lund.",
         "<e1:PERSON> Mira Oz </e1:PERSON> runs Salt Works in <e2:GPE> Lund </e2:GPE>.",
@@ -46,7 +49,11 @@ def test_pairs_are_read_by_the_reader_of_json_lines(pipeline, tmp_path):
 
 def test_a_missing_pipeline_or_folder_is_one_line(pipeline, tmp_path):
     (tmp_path / "notes.txt").write_text("Bo left.")
-    for model, output in ((tmp_path / "none", tmp_path / "pairs.jsonl"), (pipeline, tmp_path / "none" / "pairs.jsonl")):
+    for model, output in (
+        (tmp_path / "none", tmp_path / "pairs.jsonl"),
+        (pipeline, tmp_path / "none" / "pairs.jsonl"),
+    ):
         done = run(tmp_path / "notes.txt", output, "--model", model)
-        assert done.returncode == 2 and "none" in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
+        assert done.returncode == 2 and "none" in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

@@ -2,11 +2,11 @@
 
     python -m tests.helpers.distributed JOBS.json
 
-JOBS.json holds a list of runs: `output_dir`, `rows` (how many), `processes` and any training arguments; `results.json`,
-the neighbors and the final model go to each run's `output_dir`. `kills` kills the run so often and resumes it each
-time; `signal` sends that signal to the last process in the seventh step; `shards` shards the model by FSDP2 and says
-how checkpoints hold it. The processes are forked, so that the imports are paid for once. The exit statuses are printed.
-"""
+JOBS.json holds a list of runs: `output_dir`, `rows` (how many), `processes` and any training
+arguments; `results.json`, the neighbors and the final model go to each run's `output_dir`. `kills`
+kills the run so often and resumes it each time; `signal` sends that signal to the last process in
+the seventh step; `shards` shards the model by FSDP2 and says how checkpoints hold it. The processes
+are forked, so that the imports are paid for once. The exit statuses are printed."""
 
 import json
 import multiprocessing.connection
@@ -64,7 +64,8 @@ def shares(prediction) -> dict[str, float]:
 
 
 def different(count: int, seed: int = 0) -> Dataset:
-    """Rows of which no two are equal: which of two equal rows is the nearer neighbor is a matter of rounding."""
+    """Rows of which no two are equal: which of two equal rows is the nearer neighbor is a matter of
+    rounding."""
     return Dataset.from_list(
         list({row["text"]: row for row in make_rows(2 * count, seed)}.values())[:count]
     )

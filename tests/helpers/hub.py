@@ -1,8 +1,9 @@
-"""A hub on the loopback address: enough of the Hugging Face Hub's HTTP interface to push, load and stream offline.
+"""A hub on the loopback address: enough of the Hugging Face Hub's HTTP interface to push, load and
+stream offline.
 
-Repositories live in memory, one snapshot of files a commit. Files travel inside the commit request, or by LFS where a
-library counts on that (`datasets` deletes a shard as soon as it is uploaded); Xet has to be switched off.
-"""
+Repositories live in memory, one snapshot of files a commit. Files travel inside the commit request,
+or by LFS where a library counts on that (`datasets` deletes a shard as soon as it is uploaded); Xet
+has to be switched off."""
 
 import base64
 import hashlib
@@ -98,7 +99,8 @@ class LoopbackHub:
     def add_folder(
         self, repo_type: str, repo_id: str, folder: str | Path, private: bool = False
     ) -> Repo:
-        """Creates a "model", "dataset" or "space" that holds the files of a folder. A bare name is allowed."""
+        """Creates a "model", "dataset" or "space" that holds the files of a folder. A bare name is
+        allowed."""
         repo = self.repos[f"{repo_type}s", repo_id] = Repo(private)
         paths = [
             path

@@ -1,6 +1,9 @@
-"""Rows of a small made-up corpus, in the instance schema."""
+"""Instances of three relations between people and firms, and files of them."""
 
+import json
 import random
+from collections.abc import Iterable
+from pathlib import Path
 
 from modeling_siamure.markers import insert_markers
 
@@ -11,50 +14,46 @@ RELATIONS = {
     "left": ["left", "quit"],
     "sued": ["sued", "charged"],
 }
-WORDS = [
-    *PEOPLE,
-    *FIRMS,
-    *(verb for verbs in RELATIONS.values() for verb in verbs),
-    "who",
-    "in",
-    "may",
-    "later",
-]
+VERBS = [verb for verbs in RELATIONS.values() for verb in verbs]
+WORDS = [*PEOPLE, *FIRMS, *VERBS, "who", "in", "may", "later"]
 TYPE_WORDS = ["person", "firm", "head", "tail", "entity", "start", "end"]
 
 
 def make_rows(count: int, seed: int = 0) -> list[dict]:
-    """Instances of three relations between people and firms, in the instance schema."""
-    rng, rows = random.Random(seed), []
+    """Return instances of three relations between people and firms, in the instance schema."""
+    rng = random.Random(seed)
+    rows = []
     for number in range(count):
         relation = rng.choice(sorted(RELATIONS))
-        head, tail = rng.choice(PEOPLE), rng.choice(FIRMS)
-        middle = " " + " ".join(
-            [
-                *rng.choices(["who", "later", "in"], k=rng.randrange(4)),
-                rng.choice(RELATIONS[relation]),
-            ]
-        )
-        sentence = f"{head}{middle} {tail} in may"
-        spans = (0, len(head)), (len(head + middle) + 1, len(head + middle) + 1 + len(tail))
+        head = rng.choice(PEOPLE)
+        tail = rng.choice(FIRMS)
+        fillers = rng.choices(["who", "later", "in"], k=rng.randrange(4))
+        middle = " ".join([*fillers, rng.choice(RELATIONS[relation])])
+        sentence = f"{head} {middle} {tail} in may"
+        head_span = (0, len(head))
+        tail_start = len(f"{head} {middle} ")
+        tail_span = (tail_start, tail_start + len(tail))
         rows.append(
             {
                 "id": str(number),
-                "text": insert_markers(sentence, *spans, "PERSON", "FIRM"),
+                "text": insert_markers(sentence, head_span, tail_span, "PERSON", "FIRM"),
                 "sentence": sentence,
-                **{
-                    "head": head,
-                    "head_type": "PERSON",
-                    "head_start": spans[0][0],
-                    "head_end": spans[0][1],
-                },
-                **{
-                    "tail": tail,
-                    "tail_type": "FIRM",
-                    "tail_start": spans[1][0],
-                    "tail_end": spans[1][1],
-                },
+                "head": head,
+                "head_type": "PERSON",
+                "head_start": head_span[0],
+                "head_end": head_span[1],
+                "tail": tail,
+                "tail_type": "FIRM",
+                "tail_start": tail_span[0],
+                "tail_end": tail_span[1],
                 "relation": relation,
             }
         )
     return rows
+
+
+def write_rows(path: Path, rows: Iterable[dict]) -> Path:
+    """Write rows as JSON lines, as a person would have them: without the marked text."""
+    lines = [json.dumps({key: row[key] for key in row if key != "text"}) + "\n" for row in rows]
+    path.write_text("".join(lines), encoding="utf-8")
+    return path

@@ -1,4 +1,5 @@
-"""The metric: against its definitions written out, the literature, scikit-learn, and as a module of `evaluate`."""
+"""The metric: against its definitions written out, the literature, scikit-learn, and as a module of
+`evaluate`."""
 
 import doctest
 import importlib.util
@@ -46,7 +47,8 @@ def mean(values):
 
 
 def by_definition(clusters, classes):
-    """The seven numbers from sums over items and over pairs of items, nothing shared with the implementation."""
+    """The seven numbers from sums over items and over pairs of items, nothing shared with the
+    implementation."""
     items = range(len(clusters))
     cluster_of = [{j for j in items if clusters[j] == clusters[i]} for i in items]
     class_of = [{j for j in items if classes[j] == classes[i]} for i in items]
@@ -84,7 +86,8 @@ def close(expected):
     return pytest.approx(expected, abs=1e-12, rel=0)
 
 
-# (cluster, class) of 1 to 12 items; a byte an item, because hypothesis draws bytes many times faster than tuples
+# (cluster, class) of 1 to 12 items; a byte an item, because hypothesis draws bytes many times
+# faster than tuples
 items = st.binary(min_size=1, max_size=12).map(
     lambda data: [(byte % 5, byte // 5 % 5) for byte in data]
 )
@@ -198,7 +201,8 @@ def test_v_measure_of_the_literature(table, printed):
 
 
 def test_v_measure_by_hand():
-    # Cluster 0 is a a b, cluster 1 is b: H(class) = ln 2, H(class | cluster) = 3/4 H(1/3), H(cluster) = H(1/4).
+    # Cluster 0 is a a b, cluster 1 is b: H(class) = ln 2, H(class | cluster) = 3/4 H(1/3),
+    # H(cluster) = H(1/4).
     third = math.log(3) - 2 / 3 * math.log(2)
     quarter = math.log(4) - 3 / 4 * math.log(3)
     shared = math.log(2) - 3 / 4 * third
@@ -464,11 +468,11 @@ import sys
 import evaluate
 process = int(sys.argv[1])
 metric = evaluate.load(
-    sys.argv[2], cache_dir=sys.argv[3], num_process=2, process_id=process, experiment_id="two", timeout=60
+    sys.argv[2], cache_dir=sys.argv[3], num_process=2, process_id=process, experiment_id="two",
+    timeout=60
 )
-metric.add_batch(predictions=[[3, 3], [3, 7]][process], references=[["x", "x"], ["y", "y"]][process])
-print(metric.compute())
-"""
+metric.add_batch(predictions=[[3, 3], [3, 7]][process], references=[["x", "x"], ["y",
+"y"]][process]) print(metric.compute()) """
 
 BARE_NAME = """
 import evaluate

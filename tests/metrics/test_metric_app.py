@@ -1,4 +1,5 @@
-"""The Space's page in a real browser, served from an environment that holds the Space's own requirements alone."""
+"""The Space's page in a real browser, served from an environment that holds the Space's own
+requirements alone."""
 
 import os
 import re
@@ -128,7 +129,8 @@ def page(browser, page_url):
 def test_two_columns_in_seven_numbers_out(page):
     page.score(predictions="0\n0\n0\n1", references="cat\ncat\ndog\ndog")
     page.wait(page.cells)
-    # B3 F1 12/17, precision 2/3, recall 3/4; the V-measure is the card's; two of six pairs together, as by chance
+    # B3 F1 12/17, precision 2/3, recall 3/4; the V-measure is the card's; two of six pairs
+    # together, as by chance
     assert page.cells() == [
         *("B3", "0.705882", "0.666667", "0.750000"),
         *("V-measure", "0.343711", "0.311278", "0.383689"),

@@ -43,7 +43,8 @@ def assert_equal(found, expected, atol):
 
 @pytest.fixture(scope="module")
 def stopped(encoder, tmp_path_factory):
-    """A folder with an undisturbed run, one that was killed, and two that a signal stopped; and what they printed."""
+    """A folder with an undisturbed run, one that was killed, and two that a signal stopped; and
+    what they printed."""
     folder = tmp_path_factory.mktemp("stopped")
     runs = [
         {**STEADY, "output_dir": str(folder / "whole")},
@@ -171,7 +172,8 @@ def test_a_half_written_checkpoint_is_passed_over(
 
 @pytest.mark.parametrize("step", [2, 4, 6])
 def test_logs_resume_bit_for_bit(encoder, rows, tmp_path, step):
-    """Checkpoints within the first phase, at its end and within the second, between two logged steps."""
+    """Checkpoints within the first phase, at its end and within the second, between two logged
+    steps."""
     options = {
         "logging_steps": 3,
         "save_strategy": "steps",

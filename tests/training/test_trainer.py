@@ -159,7 +159,8 @@ def share_of_first(prediction):
 
 
 def test_losses_are_those_of_the_equations(encoder, rows, tmp_path):
-    """One joint step without dropout, against the equations applied to rows that went through one by one."""
+    """One joint step without dropout, against the equations applied to rows that went through one
+    by one."""
     trainer = make_trainer(
         encoder,
         rows,
@@ -315,7 +316,8 @@ def test_too_few_rows(encoder, rows, tmp_path):
 
 @pytest.mark.parametrize("save_steps", [2, 4, 6])
 def test_resume_continues_bit_for_bit(encoder, rows, tmp_path, save_steps):
-    """A checkpoint within the first phase, at the switch and within the second; 4 steps an epoch."""
+    """A checkpoint within the first phase, at the switch and within the second; 4 steps an
+    epoch."""
     whole = make_trainer(encoder, rows, tmp_path / "whole")
     whole.train()
     part = make_trainer(
@@ -329,7 +331,8 @@ def test_resume_continues_bit_for_bit(encoder, rows, tmp_path, save_steps):
 
 
 def train_losses(encoder, rows, folder, **options) -> list[float]:
-    """Of two joint epochs among three, so that neighbors are mined twice: workers with old ones would show."""
+    """Of two joint epochs among three, so that neighbors are mined twice: workers with old ones
+    would show."""
     usual = {"dropout": 0.0, "optim": "sgd", "learning_rate": 5e-3, "num_train_epochs": 3}
     trainer = make_trainer(encoder, rows, folder, **usual, **options)
     trainer.train()

@@ -29,7 +29,8 @@ def test_one_process_gets_its_result():
 
 @pytest.mark.parametrize("has_fallocate", [True, False])
 def test_an_array_has_its_room_on_the_disk(tmp_path, monkeypatch, has_fallocate):
-    """Not a sparse file, with whose holes a full disk kills the process; also without Linux' call."""
+    """Not a sparse file, with whose holes a full disk kills the process; also without Linux'
+    call."""
     if not has_fallocate:
         monkeypatch.delattr(os, "posix_fallocate", raising=False)
     elif not hasattr(os, "posix_fallocate"):

@@ -1,21 +1,30 @@
 """The report: what is in the page, and (extended) what it does in a browser."""
 
+import copy
+import html
 import json
 import re
 import shutil
 
 import pytest
 from datasets import Dataset
+from plotly.offline import get_plotlyjs
 
-from modeling_siamure import RelationDiscovery, report
-from modeling_siamure.markers import insert_markers
-from modeling_siamure.discovery.report import as_json, build_report, score_gold, shorten
+from modeling_siamure import RelationDiscovery, insert_markers
+from modeling_siamure.discovery.report import (
+    _content,
+    as_json,
+    build_report,
+    score_gold,
+    shorten,
+    summarize,
+)
+from modeling_siamure.recipe import DEFAULT_METRIC
+from tests.helpers.rows import make_rows
 
-from .conftest import make_rows
-from .test_cli import REPOSITORY
-from .test_discovery import recipe  # noqa: F401
-
-ATTACK = "</script><script>window.attacked = true</script><img src=x onerror='window.attacked = true'>"
+ATTACK = (
+    "</script><script>window.attacked = true</script><img src=x onerror='window.attacked = true'>"
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,34 +32,59 @@ def dataset():
     """The rows of the other tests, and one whose sentence and relation hold HTML."""
     sentence = f"ada left acme {ATTACK}"
     row = make_rows(1)[0] | {"sentence": sentence, "relation": "<b>left</b>"}
-    row |= {"text": insert_markers(sentence, (0, 3), (9, 13), "PERSON", "FIRM"), "head_end": 3, "tail_start": 9}
+    row["text"] = insert_markers(sentence, (0, 3), (9, 13), "PERSON", "FIRM")
+    row |= {"head_end": 3, "tail_start": 9}
     return Dataset.from_list([*make_rows(60), row])
 
 
 @pytest.fixture(scope="module")
-def found(recipe, dataset):  # noqa: F811
+def fitted(recipe, dataset):
     return RelationDiscovery(4, recipe=recipe).fit(dataset)
 
 
 @pytest.fixture(scope="module")
-def page(found, dataset):
-    scores = score_gold(found, dataset, str(REPOSITORY / "metrics" / "b_cubed"))
-    return build_report(found, dataset, "mine & <yours>.jsonl", *scores)
+def page(fitted, dataset):
+    scores = score_gold(fitted, dataset, str(DEFAULT_METRIC))
+    return build_report(fitted, dataset, "mine & <yours>.jsonl", *scores)
 
 
 def content(page):
-    return json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', page, re.DOTALL)[1])
+    pattern = r'<script id="data" type="application/json">(.*?)</script>'
+    return json.loads(re.search(pattern, page, re.DOTALL)[1])
 
 
-def test_the_page_holds_what_was_found(page, found, dataset):
+def test_the_page_holds_what_was_found(page, fitted, dataset):
     data = content(page)
-    assert data["points"]["cluster"] == found.labels_.tolist() and data["points"]["row"] == list(range(61))
+    assert data["points"]["cluster"] == fitted.labels_.tolist()
+    assert data["points"]["row"] == list(range(61))
     assert data["points"]["text"][60].endswith(ATTACK)  # as it is: the page writes it as text
-    assert [cluster["size"] for cluster in data["clusters"]] == [cluster.size for cluster in found.clusters_]
-    assert len(data["tree"]) == 3 and data["chosen"] == 4 and data["unassigned"] == (found.labels_ == -1).sum()
-    counts = data["gold"]["counts"]
-    assert [sum(row) for row in counts] == [cluster.size for cluster in found.clusters_]
+    sizes = [cluster.size for cluster in fitted.clusters_]
+    assert [cluster["size"] for cluster in data["clusters"]] == sizes
+    borderline = [cluster.borderline_examples for cluster in fitted.clusters_]
+    assert [cluster["borderline"] for cluster in data["clusters"]] == [
+        [shorten(text) for text in texts] for texts in borderline
+    ]
+    assert len(data["tree"]) == 3 and data["chosen"] == 4
+    assert data["unassigned"] == (fitted.labels_ == -1).sum()
+    assert [sum(row) for row in data["gold"]["counts"]] == sizes
     assert set(data["gold"]["scores"]) == {"B3 F1", "V F1", "ARI"}
+
+
+def test_the_page_says_how_the_clusters_were_found(page, fitted):
+    assert f"Clusters found by {fitted.clustering_method_}." in summarize(fitted)
+    assert html.escape(summarize(fitted), quote=False) in page
+
+
+@pytest.mark.parametrize(
+    ("method", "types_decided"),
+    [("k-means", False), ("consensus", False), ("parts of type pairs", True)],
+)
+def test_the_summary_says_when_types_decided(fitted, method, types_decided):
+    other = copy.copy(fitted)
+    other.clustering_method_ = method
+    summary = summarize(other)
+    assert f"Clusters found by {method}." in summary
+    assert ("so the types decided" in summary) == types_decided
 
 
 def test_nothing_of_the_corpus_is_html(page):
@@ -61,31 +95,32 @@ def test_nothing_of_the_corpus_is_html(page):
 
 
 def test_the_page_loads_nothing(page):
-    own = page.replace(__import__("plotly.offline").offline.get_plotlyjs(), "")
-    assert "default-src 'none'" in own and not re.search(r'(src|href)\s*=\s*"?(https?:)?//', own)
+    without_plotly = page.replace(get_plotlyjs(), "")
+    assert len(without_plotly) < len(page) / 2 and "default-src 'none'" in without_plotly
+    assert not re.search(r'(src|href)\s*=\s*"?(https?:)?//', without_plotly)
 
 
-def test_no_gold_no_scores(found, dataset):
+def test_no_gold_no_scores(fitted, dataset):
     rows = dataset.remove_columns("relation")
-    assert score_gold(found, rows, "none") == ({}, [])
-    assert content(build_report(found, rows, "x"))["gold"] is None
+    assert score_gold(fitted, rows, "none") == ({}, [])
+    assert content(build_report(fitted, rows, "x"))["gold"] is None
 
 
-def test_a_map_of_a_sample(found, dataset, monkeypatch):
-    monkeypatch.setattr(report, "MAPPED_ROWS", 20)
-    points = content(build_report(found, dataset, "x"))["points"]
-    assert len(points["x"]) == 20
-    assert [points["cluster"][i] for i in range(20)] == [found.labels_[row] for row in points["row"]]
+def test_a_map_of_a_sample(fitted, dataset):
+    points = _content(fitted, dataset, {}, [], mapped_rows=20)["points"]
+    assert len(points["x"]) == len(points["row"]) == 20
+    assert points["cluster"] == fitted.labels_[points["row"]].tolist()
 
 
 def test_long_sentences_are_cut_outside_the_mentions():
     text = "<e1:A> ada </e1:A> " + "in " * 200 + "<e2> acme </e2> " + "may " * 5000
     short = shorten(text)
-    assert len(short) < 450 and short.startswith("<e1:A> ada </e1:A> in ") and "<e2> acme </e2> may" in short
+    assert len(short) < 450 and short.startswith("<e1:A> ada </e1:A> in ")
+    assert "<e2> acme </e2> may" in short
     assert shorten("<e2> acme </e2> named <e1> ada </e1>") == "<e2> acme </e2> named <e1> ada </e1>"
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # In the browser
 
 
@@ -97,9 +132,19 @@ def browser(tmp_path_factory):
     assert chromium and driver, "this test needs Chromium: apt-get install chromium chromium-driver"
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    switches = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
-    switches += " disable-component-update disable-sync enable-unsafe-swiftshader window-size=1200,1000"
-    for switch in switches.split():
+    switches = [
+        "headless",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "enable-unsafe-swiftshader",
+        "window-size=1200,1000",
+    ]
+    for switch in switches:
         options.add_argument(f"--{switch}")
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -110,10 +155,18 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def opened(browser, page, tmp_path):
-    (tmp_path / "report.html").write_text(page, encoding="utf-8")
-    browser.get(f"file://{tmp_path}/report.html")
-    wait(browser, "return document.querySelector('#map .main-svg') && document.getElementById('status').value")
+    open_page(browser, page, tmp_path)
     return browser
+
+
+def open_page(browser, page, folder):
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    browser.get(f"file://{folder}/report.html")
+    wait(browser, "return document.querySelector('#map .main-svg') && byId('status').value")
+
+
+def status(browser):
+    return browser.execute_script("return byId('status').value")
 
 
 def wait(browser, script):
@@ -127,24 +180,26 @@ def texts(browser, selector):
 
 
 @pytest.mark.extended
-def test_click_on_a_cluster_filters_map_and_examples(opened, found):
-    first = found.clusters_[0]
-    assert "61 sentences on the map" in opened.execute_script("return byId('status').value")
+def test_click_on_a_cluster_filters_map_and_examples(opened, fitted):
+    first = fitted.clusters_[0]
+    assert "61 sentences on the map" in status(opened)
     button = opened.find_element("css selector", "#clusters button")
     assert first.name in button.text and f"{first.size} sentences" in button.text
     button.click()
-    assert opened.execute_script("return byId('status').value") == f"{first.size} of 61 sentences on the map"
+    assert status(opened) == f"{first.size} of 61 sentences on the map"
     assert opened.execute_script("return byId('map').data[1].x.length") == first.size
     assert button.get_attribute("aria-pressed") == "true"
     assert first.name in texts(opened, "#examples h3")
-    assert len(texts(opened, "#examples li")) == len(first.examples) + len(first.doubtful)
+    assert len(texts(opened, "#examples li")) == len(first.examples) + len(
+        first.borderline_examples
+    )
     assert opened.find_elements("css selector", "#examples .head")[0].text in first.examples[0]
     button.click()  # and all again
     assert opened.execute_script("return byId('map').data[1].x.length") == 61
 
 
 @pytest.mark.extended
-def test_hover_shows_the_sentence_and_click_its_cluster(opened, found, dataset):
+def test_hover_shows_the_sentence_and_click_its_cluster(opened, fitted, dataset):
     from selenium.webdriver.common.action_chains import ActionChains
 
     place = """
@@ -162,10 +217,11 @@ def test_hover_shows_the_sentence_and_click_its_cluster(opened, found, dataset):
     shown = texts(opened, "#tip")[0]
     sentences = {sentence.replace("  ", " ") for sentence in dataset["sentence"]}
     assert any(shown.startswith(sentence) for sentence in sentences)
-    assert opened.find_elements("css selector", "#tip .head") and opened.find_elements("css selector", "#tip .tail")
+    assert opened.find_elements("css selector", "#tip .head")
+    assert opened.find_elements("css selector", "#tip .tail")
     ActionChains(opened).click().perform()
-    pressed = wait(opened, "return document.querySelectorAll('#clusters [aria-pressed=true]').length")
-    assert pressed == 1
+    pressed = "return document.querySelectorAll('#clusters [aria-pressed=true]').length"
+    assert wait(opened, pressed) == 1
 
 
 @pytest.mark.extended
@@ -173,10 +229,11 @@ def test_search(opened, dataset):
     field = opened.find_element("css selector", "#search")
     field.send_keys("quit")
     count = sum("quit" in sentence for sentence in dataset["sentence"])
-    assert opened.execute_script("return byId('status').value") == f"{count} of 61 sentences on the map"
+    assert status(opened) == f"{count} of 61 sentences on the map"
     assert all("quit" in text for text in texts(opened, "#examples li"))
     opened.find_element("css selector", "#reset").click()
-    assert opened.execute_script("return byId('map').data[1].x.length") == 61 and field.get_attribute("value") == ""
+    assert opened.execute_script("return byId('map').data[1].x.length") == 61
+    assert field.get_attribute("value") == ""
 
 
 @pytest.mark.extended
@@ -192,7 +249,9 @@ def test_a_sentence_that_holds_a_script_is_shown_as_it_is(opened):
 def test_keyboard_alone(opened):
     from selenium.webdriver.common.keys import Keys
 
-    focused = lambda: opened.switch_to.active_element  # noqa: E731
+    def focused():
+        return opened.switch_to.active_element
+
     opened.find_element("css selector", "#search").send_keys(Keys.TAB)
     assert focused().get_attribute("id") == "reset"
     focused().send_keys(Keys.TAB)
@@ -213,7 +272,8 @@ def test_keyboard_alone(opened):
 @pytest.mark.extended
 def test_cutting_the_tree_joins_colors(opened):
     buttons = "[...document.querySelectorAll('#clusters button')]"
-    colors = f"return new Set({buttons}.map((button) => button.style.getPropertyValue('--color'))).size"
+    color = "(button) => button.style.getPropertyValue('--color')"
+    colors = f"return new Set({buttons}.map({color})).size"
     before = opened.execute_script(colors)
     opened.execute_script("byId('cut').value = 2; byId('cut').dispatchEvent(new Event('input'))")
     assert opened.execute_script(colors) == before - 2
@@ -227,11 +287,10 @@ def test_phone_width_in_light_and_dark(browser, page, tmp_path, scheme):
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    (tmp_path / "report.html").write_text(page, encoding="utf-8")
-    browser.get(f"file://{tmp_path}/report.html")
-    wait(browser, "return document.querySelector('#map .main-svg') && document.getElementById('status').value")
+    open_page(browser, page, tmp_path)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
-    lightness = "return getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)[0]"
+    background = "getComputedStyle(document.body).backgroundColor"
+    lightness = f"return {background}.match(/[0-9]+/g).map(Number)[0]"
     assert (browser.execute_script(lightness) > 128) == (scheme == "light")
     assert browser.execute_script("return byId('map').getBoundingClientRect().width") > 300
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

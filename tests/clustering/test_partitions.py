@@ -1,4 +1,4 @@
-"""k-means and the cluster head that starts from it."""
+"""k-means, Ward's method, and the cluster head that starts from clusters."""
 
 from itertools import combinations
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from modeling_siamure import clustering
 from modeling_siamure.clustering import assign, initialize_cluster_head, kmeans, ward
 
 
@@ -25,21 +24,21 @@ def test_kmeans_finds_directions(blobs):
     assert len(set(zip(clusters.labels, truth, strict=True))) == 3
     assert sorted(clusters.sizes) == [10, 20, 30]
     assert (assign(rows, clusters.centroids) == clusters.labels).all()
+    assert clusters.method == "k-means"
     again = kmeans(rows, 3)
     assert (again.labels == clusters.labels).all()
 
 
-def test_many_rows_are_clustered_in_batches(blobs, monkeypatch, tmp_path):
+def test_many_rows_are_clustered_in_batches(blobs, tmp_path):
     rows, truth = blobs
-    monkeypatch.setattr(clustering, "FULL_ROWS", 59)
-    monkeypatch.setattr(clustering, "BATCH", 16)
+    in_batches = {"full_rows": 59, "batch_size": 16}
     np.save(tmp_path / "rows.npy", rows)
     mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
-    clusters = kmeans(mapped, 3)
+    clusters = kmeans(mapped, 3, **in_batches)
     assert len(set(zip(clusters.labels, truth, strict=True))) == 3
-    np.testing.assert_array_equal(kmeans(mapped, 3).centroids, clusters.centroids)
+    np.testing.assert_array_equal(kmeans(mapped, 3, **in_batches).centroids, clusters.centroids)
     assert (assign(rows, clusters.centroids) == clusters.labels).all()
-    monkeypatch.undo()
+    assert clusters.method == "k-means"
     whole = kmeans(rows, 3).centroids
     distances = np.linalg.norm(clusters.centroids[:, None] - whole[None], axis=2)
     assert (distances.min(axis=1) < 0.05).all() and len(set(distances.argmin(axis=1))) == 3
@@ -54,42 +53,46 @@ def test_assign_is_the_nearest_centroid(blobs):
 
 
 def test_ward_merges_what_costs_least(blobs):
-    """Against Ward's method written out: merge the two clusters whose union adds least to the squared distances."""
+    """Ward's method written out: merge the two clusters whose union adds least to the variance."""
     rows, _ = blobs
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     members = [[row] for row in range(len(rows))]
 
-    def spread(rows):
+    def squared_distances(rows):
         return ((unit[rows] - unit[rows].mean(axis=0)) ** 2).sum()
 
     def cost(pair):
         a, b = (members[i] for i in pair)
-        return spread(a + b) - spread(a) - spread(b)
+        return squared_distances(a + b) - squared_distances(a) - squared_distances(b)
 
     while len(members) > 5:
         a, b = min(combinations(range(len(members)), 2), key=cost)
         members[a] += members.pop(b)
     clusters = ward(rows, 5)
-    assert {frozenset(np.flatnonzero(clusters.labels == label)) for label in range(5)} == set(map(frozenset, members))
+    assert clusters.method == "Ward"
+    assert {frozenset(np.flatnonzero(clusters.labels == label)) for label in range(5)} == set(
+        map(frozenset, members)
+    )
     for label in range(5):
-        np.testing.assert_allclose(clusters.centroids[label], unit[clusters.labels == label].mean(axis=0))
+        np.testing.assert_allclose(
+            clusters.centroids[label], unit[clusters.labels == label].mean(axis=0)
+        )
 
 
-def test_ward_of_many_rows_merges_small_clusters(blobs, monkeypatch):
+def test_ward_of_many_rows_merges_micro_clusters(blobs):
     rows, truth = blobs
-    monkeypatch.setattr(clustering, "WARD_ROWS", 20)
-    clusters = ward(rows, 3)
+    clusters = ward(rows, 3, num_micro_clusters=20)
     assert len(set(zip(clusters.labels, truth, strict=True))) == 3
-    assert (ward(rows, 3).labels == clusters.labels).all()
+    assert (ward(rows, 3, num_micro_clusters=20).labels == clusters.labels).all()
 
 
-@pytest.mark.parametrize("partition", [kmeans, ward])
-def test_too_few_rows(partition):
+@pytest.mark.parametrize("cluster", [kmeans, ward])
+def test_too_few_rows(cluster):
     with pytest.raises(ValueError, match="2 rows can't form 3 clusters"):
-        partition(np.eye(2), 3)
+        cluster(np.eye(2), 3)
 
 
-def test_head_starts_from_the_partition(blobs):
+def test_head_starts_from_the_clusters(blobs):
     rows, _ = blobs
     clusters = kmeans(rows, 3)
     head = torch.nn.Linear(4, 3)

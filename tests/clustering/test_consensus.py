@@ -1,0 +1,70 @@
+"""Clusters that neighbors agree on."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from modeling_siamure.clustering import assign, consensus, ward
+from modeling_siamure.clustering.consensus import _merge_votes, _train_head
+from modeling_siamure.clustering.neighbors import mutual_neighbors, nearest_neighbors
+from modeling_siamure.clustering.type_pairs import chance_corrected_agreement
+from tests.helpers.blobs import is_same_partition, make_blobs
+
+
+def test_groups_are_found():
+    rows, truth = make_blobs([60, 40, 30, 20], 0.15)
+    clusters = consensus(rows, 4)
+    assert is_same_partition(clusters.labels, truth) and sorted(clusters.sizes) == [20, 30, 40, 60]
+    assert clusters.method == "consensus"
+    assert (assign(rows, clusters.centroids) == clusters.labels).all()
+    again = consensus(rows, 4)
+    np.testing.assert_array_equal(again.centroids, clusters.centroids)
+
+
+def test_a_head_makes_neighbors_agree():
+    rows, truth = make_blobs([80, 60, 40, 20], 0.4)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    neighbors = mutual_neighbors(nearest_neighbors(rows, 20).numpy())
+    start = ward(rows, 4, seed=0, num_micro_clusters=200).labels
+    trained = _train_head(rows, neighbors, 4, seed=0)
+    one_group = np.zeros(len(rows))
+    agreement = chance_corrected_agreement(trained, neighbors, one_group)
+    assert agreement > chance_corrected_agreement(start, neighbors, one_group)
+    assert adjusted_rand_score(truth, trained) > adjusted_rand_score(truth, start)
+
+
+def test_votes_are_joined_as_by_hand():
+    # Rows 0 and 1 never differ. Row 2 differs from them in one of four votes, row 3 from all in
+    # three or four.
+    votes = np.array([[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1], [1, 1, 1, 1]])
+    first, second, third, fourth = _merge_votes(votes, 2)
+    assert first == second == third != fourth
+    first, second, third, fourth = _merge_votes(votes, 3)
+    assert first == second and len({first, third, fourth}) == 3
+
+
+def test_many_rows_are_sampled(tmp_path):
+    rows, truth = make_blobs([120, 80, 60, 40], 0.15)
+    np.save(tmp_path / "rows.npy", rows)
+    clusters = consensus(np.load(tmp_path / "rows.npy", mmap_mode="r"), 4, sample_size=100)
+    assert is_same_partition(clusters.labels, truth) and len(clusters.labels) == 300
+
+
+def test_smallest_corpora():
+    one = consensus(np.eye(3, dtype=np.float32), 1)
+    assert one.sizes == [3] and one.method == "k-means"  # one cluster leaves nothing to vote on
+    assert consensus(np.eye(2, dtype=np.float32), 2).sizes == [1, 1]
+    assert sorted(consensus(np.eye(3, dtype=np.float32), 3).sizes) == [1, 1, 1]
+    with pytest.raises(ValueError, match="2 rows can't form 3 clusters"):
+        consensus(np.eye(2), 3)
+
+
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+@pytest.mark.parametrize("different", [1, 5, 40])
+def test_equal_rows(different):
+    rows = np.random.default_rng(0).standard_normal((different, 8)).astype(np.float32)
+    rows = np.tile(rows, (300 // different, 1))
+    clusters = consensus(rows, 6)
+    assert len(clusters.labels) == len(rows)
+    assert clusters.centroids.shape == (6, 8) and np.isfinite(clusters.centroids).all()
+    assert all(len(set(clusters.labels[row::different])) == 1 for row in range(different))

@@ -1,0 +1,103 @@
+"""The files of a discovery."""
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from datasets import Dataset
+from transformers import AutoModel, AutoTokenizer
+
+from modeling_siamure.clustering.assignment import SKIPPED, UNASSIGNED, Assignment
+from modeling_siamure.discovery.outputs import write_assignments, write_clusters, write_model
+
+NAMES = {0: "first", 1: "second"}
+ASSIGNMENT = Assignment(
+    labels=np.array([1, UNASSIGNED, SKIPPED]),
+    clusters=np.array([1, 0, SKIPPED]),
+    scores=np.array([0.75, 0.5, np.nan]),
+    distances=np.array([0.25, 1.0, np.nan]),
+    margins=np.array([0.5, 0.0, np.nan]),
+)
+
+
+@pytest.mark.parametrize("block_size", [10_000, 2, 1])
+def test_assignments_by_hand(tmp_path, block_size):
+    path = tmp_path / "assignments.parquet"
+    dataset = Dataset.from_dict({"text": ["a", "b", None]})
+    write_assignments(path, dataset, ASSIGNMENT, NAMES, block_size)
+    assert pq.read_table(path).to_pylist() == [
+        {"text": "a", "cluster": 1, "name": "second", "score": 0.75, "margin": 0.5},
+        {"text": "b", "cluster": -1, "name": "unassigned", "score": 0.5, "margin": 0.0},
+        {"text": None, "cluster": -2, "name": "skipped", "score": None, "margin": None},
+    ]
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_columns_of_the_source_stay_distinct(tmp_path):
+    path = tmp_path / "assignments.parquet"
+    columns = {
+        "name": ["a", "b", "c"],
+        "source_name": ["d", "e", "f"],
+        "source_source_score": [1, 2, 3],
+        "score": [4, 5, 6],
+        "source_score": [7, 8, 9],
+        "cluster": [10, 11, 12],
+    }
+    write_assignments(path, Dataset.from_dict(columns), ASSIGNMENT, NAMES)
+    table = pq.read_table(path)
+    assert len(set(table.column_names)) == len(table.column_names) == len(columns) + 4
+    assert table.column("name").to_pylist() == ["second", "unassigned", "skipped"]
+    written = table.drop_columns(["cluster", "name", "score", "margin"]).to_pydict()
+    assert written == {
+        "source_source_name": columns["name"],
+        "source_name": columns["source_name"],
+        "source_source_score": columns["source_source_score"],
+        "source_source_source_score": columns["score"],
+        "source_score": columns["source_score"],
+        "source_cluster": columns["cluster"],
+    }
+
+
+def test_a_failure_leaves_no_file(tmp_path):
+    short = replace(ASSIGNMENT, scores=ASSIGNMENT.scores[:2])
+    dataset = Dataset.from_dict({"text": ["a", "b", None]})
+    with pytest.raises(ValueError, match="length"):
+        write_assignments(tmp_path / "assignments.parquet", dataset, short, NAMES)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_clusters_as_csv(fitted, tmp_path):
+    write_clusters(tmp_path / "clusters.csv", fitted, num_examples=2)
+    with (tmp_path / "clusters.csv").open(newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert list(lines[0])[6:] == ["central_1", "central_2", "borderline_1", "borderline_2"]
+    for number, cluster in enumerate(fitted.clusters_):
+        line = lines[number]
+        assert (int(line["cluster"]), line["name"]) == (number, cluster.name)
+        assert int(line["size"]) == cluster.size
+        assert float(line["share"]) == cluster.size / 60
+        assert line["type_pairs"] == f"PERSON→FIRM {cluster.size}"
+        assert line["trigger_words"] == ", ".join(cluster.words)
+        assert line["central_1"] == cluster.examples[0]
+        assert line["borderline_1"] == cluster.borderline_examples[0]
+    num_unassigned = int((fitted.labels_ == UNASSIGNED).sum())
+    assert num_unassigned  # so that the line below is there
+    (unassigned,) = lines[len(fitted.clusters_) :]
+    assert (unassigned["cluster"], unassigned["name"]) == ("-1", "unassigned")
+    assert int(unassigned["size"]) == num_unassigned
+    assert sum(int(line["size"]) for line in lines) == 60
+
+
+def test_a_model_with_its_card(fitted, rows, tmp_path):
+    write_model(fitted, tmp_path, "my-relations", "mine.jsonl")
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\n") and "\n# my-relations\n" in card
+    assert "mine.jsonl, 60 sentences to cluster" in card and "none on these data" in card
+    assert f"| clusters found by | {fitted.clustering_method_} |" in card
+    model = AutoModel.from_pretrained(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    h = model(**tokenizer(rows["text"][0], return_tensors="pt")).relation_embedding
+    np.testing.assert_allclose(h[0].detach(), fitted.embeddings_[0], atol=1e-5)
+    assert model.config.cluster_sizes == fitted.model_.config.cluster_sizes
