@@ -10,9 +10,8 @@ from transformers import pipeline
 
 import modeling_siamure  # noqa: F401 registers the pipeline
 from data_scripts import load_relation_dataset
-
-from .helpers.commands import REPOSITORY
-from .helpers.hub import LoopbackHub
+from tests.helpers.commands import REPOSITORY
+from tests.helpers.hub import LoopbackHub
 
 pytestmark = pytest.mark.extended
 

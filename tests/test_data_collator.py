@@ -14,8 +14,7 @@ from modeling_siamure.data_collator import (
     type_pairs,
 )
 from modeling_siamure.markers import extend_tokenizer
-
-from .helpers.models import TEXTS
+from tests.helpers.models import TEXTS
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def test_an_overlong_sentence_is_an_error_or_skipped(model, tokenizer, caplog):
     assert "1 of 2 sentences were skipped: their two mentions alone exceed" in caplog.text
 
 
-def test_dataset_reports_once_a_kind(rows, tokenizer, caplog):
+def test_dataset_reports_once_per_kind(rows, tokenizer, caplog):
     extend_tokenizer(tokenizer, ["PERSON"])
     with caplog.at_level(logging.WARNING):
         tokenized = tokenize_dataset(rows, tokenizer, max_length=9, on_overflow="skip")

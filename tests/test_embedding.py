@@ -7,8 +7,7 @@ from accelerate import Accelerator
 
 from modeling_siamure.data_collator import tokenize_dataset
 from modeling_siamure.embedding import EmbeddingCache, embed, embed_dataset
-
-from .helpers.models import TEXTS
+from tests.helpers.models import TEXTS
 
 
 def test_a_dataset_is_embedded_as_one_row_at_a_time(model, tokenizer, rows):

@@ -9,8 +9,7 @@ from transformers import AutoTokenizer
 
 from modeling_siamure import SiamUREModel
 from modeling_siamure.export import export_onnx, export_program
-
-from .helpers.models import TEXTS
+from tests.helpers.models import TEXTS
 
 
 def batches(tokenizer):

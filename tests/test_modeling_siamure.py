@@ -14,8 +14,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, ModernBertConfig,
 from modeling_siamure import SiamUREConfig, SiamUREModel, load_tokenizer
 from modeling_siamure.markers import encode_marked
 from modeling_siamure.modeling_siamure import cluster_scores, nearest_clusters
-
-from .helpers.models import TEXTS
+from tests.helpers.models import TEXTS
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ from datasets import Dataset
 from transformers import AutoModel, AutoTokenizer, pipeline
 
 from modeling_siamure import RelationDiscovery, SiamUREModel, embed
-
-from .helpers.commands import REPOSITORY
+from tests.helpers.commands import REPOSITORY
 
 CHECKPOINT = REPOSITORY / "tests" / "fixtures" / "checkpoint_0_1"
 

@@ -11,8 +11,7 @@ import pytest
 import modeling_siamure
 import siamure
 from modeling_siamure.utils import files
-
-from .helpers.commands import REPOSITORY
+from tests.helpers.commands import REPOSITORY
 
 PACKAGE = REPOSITORY / "modeling_siamure"
 HEAVY = ("datasets", "sklearn", "faiss", "matplotlib", "evaluate", "transformers.modeling_utils")
@@ -220,6 +219,14 @@ def test_imports_are_found_where_they_are():
     assert module_name(Path(files.__file__)) == "modeling_siamure.utils.files"
 
 
+def test_no_test_imports_a_test():
+    for path in (REPOSITORY / "tests").rglob("*.py"):
+        for imported in imports_of(path):
+            names = imported.split(".")
+            is_test = names[0] == "tests" and (names[-1].startswith("test_") or "conftest" in names)
+            assert not is_test, path
+
+
 # --------------------------------------------------------------------------------------------------
 # The start
 
@@ -250,9 +257,11 @@ def test_whatever_is_imported_first_transformers_knows_the_package(first):
     code = f"""{first}
 from transformers import AutoConfig, AutoModel
 from transformers.pipelines import PIPELINE_REGISTRY
-config = AutoConfig.for_model("siamure", encoder_config={{"hidden_size": 4, "num_attention_heads":
-1}}) print(type(AutoModel.from_config(config)).__module__,
-*PIPELINE_REGISTRY.check_task("relation-discovery")[:1]) """
+sizes = {{"hidden_size": 4, "num_attention_heads": 1}}
+config = AutoConfig.for_model("siamure", encoder_config=sizes)
+print(type(AutoModel.from_config(config)).__module__)
+print(*PIPELINE_REGISTRY.check_task("relation-discovery")[:1])
+"""
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )

@@ -11,9 +11,8 @@ from transformers.pipelines.pt_utils import KeyDataset
 from modeling_siamure import RelationDiscoveryPipeline
 from modeling_siamure.clustering import assign, initialize_cluster_head, kmeans
 from modeling_siamure.clustering.assignment import RejectionRule, assign_rows
-
-from .helpers.models import SPANS, TEXT, make_model
-from .helpers.rows import make_rows
+from tests.helpers.models import SPANS, TEXT, make_model
+from tests.helpers.rows import make_rows
 
 
 @pytest.fixture(scope="module")

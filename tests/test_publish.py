@@ -9,10 +9,10 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard, parse_eval_result_entries
 
-from .helpers.commands import REPOSITORY, fails
-from .helpers.hub import LoopbackHub
-from .helpers.rows import make_rows, write_rows
-from .helpers.strangers import CODE, STRANGER, run
+from tests.helpers.commands import REPOSITORY, fails
+from tests.helpers.hub import LoopbackHub
+from tests.helpers.rows import make_rows, write_rows
+from tests.helpers.strangers import CODE, STRANGER, run
 
 ASK = """
 ask = pipeline("relation-discovery", model=text, **trust)

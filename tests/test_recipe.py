@@ -8,9 +8,8 @@ import yaml
 
 from modeling_siamure import Recipe
 from modeling_siamure.recipe import DEFAULT_RECIPE, parse_arguments
-
-from .helpers.commands import REPOSITORY
-from .helpers.models import TEXTS
+from tests.helpers.commands import REPOSITORY
+from tests.helpers.models import TEXTS
 
 RECIPES = sorted((REPOSITORY / "recipes").glob("*.yaml"))
 

@@ -16,11 +16,10 @@ from data_scripts import load_relation_dataset
 from data_scripts.loading import load_train_and_validation
 from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
 from modeling_siamure.recipe import DataArguments, parse_arguments
-
-from .data_scripts.source_examples import tacred_row
-from .helpers.commands import REPOSITORY, fails
-from .helpers.models import make_trainer
-from .helpers.rows import make_rows, write_rows
+from tests.data_scripts.source_examples import tacred_row
+from tests.helpers.commands import REPOSITORY, fails
+from tests.helpers.models import make_trainer
+from tests.helpers.rows import make_rows, write_rows
 
 
 def train(*arguments, **environment):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from .helpers.commands import REPOSITORY, write_rows
-from .helpers.rows import make_rows
+from tests.helpers.commands import REPOSITORY
+from tests.helpers.rows import make_rows, write_rows
 
 NOT_COPIED = (".*", "build", "dist", "tests", "benchmarks", "docs", "siamure-demo", "*.egg-info")
 

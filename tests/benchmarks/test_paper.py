@@ -20,8 +20,7 @@ from benchmarks.paper.methods import METHODS, Budget, make_cell, recipe_of, reci
 from benchmarks.paper.protocols import PROTOCOLS, Corpus, Examples
 from benchmarks.paper.report import COLUMNS, PUBLISHED, summarize
 from benchmarks.paper.rivals import info_nce_loss, lacks_masked_words, prompt_embeddings, prompt_ids
-
-from ..conftest import TYPE_WORDS, WORDS, make_rows
+from tests.helpers.rows import TYPE_WORDS, WORDS, make_rows
 
 SMALL = [
     *("--dataset", "sample", "--num_clusters", "4"),

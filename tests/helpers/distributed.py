@@ -30,9 +30,8 @@ from transformers import AutoTokenizer, TrainerCallback, set_seed
 from transformers.utils import logging
 
 from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
-
-from .commands import REPOSITORY
-from .rows import make_rows
+from tests.helpers.commands import REPOSITORY
+from tests.helpers.rows import make_rows
 
 FSDP = REPOSITORY / "recipes" / "accelerate" / "fsdp.yaml"
 DEFAULTS = {

@@ -1,7 +1,7 @@
 """A hub on the loopback address: enough of the Hugging Face Hub's HTTP interface to push, load and
 stream offline.
 
-Repositories live in memory, one snapshot of files a commit. Files travel inside the commit request,
+Repositories live in memory, one snapshot of files per commit. Files travel inside the commit request,
 or by LFS where a library counts on that (`datasets` deletes a shard as soon as it is uploaded); Xet
 has to be switched off."""
 

@@ -21,8 +21,8 @@ def embedding(model, tokenizer):
     return model(**tokenizer(text, return_tensors="pt")).relation_embedding[0].float().tolist()
 
 def load(name, **options):
-    return AutoModel.from_pretrained(name, **trust, **options), AutoTokenizer.from_pretrained(name,
-    **trust)
+    model = AutoModel.from_pretrained(name, **trust, **options)
+    return model, AutoTokenizer.from_pretrained(name, **trust)
 """
 
 

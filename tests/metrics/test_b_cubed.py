@@ -86,7 +86,7 @@ def close(expected):
     return pytest.approx(expected, abs=1e-12, rel=0)
 
 
-# (cluster, class) of 1 to 12 items; a byte an item, because hypothesis draws bytes many times
+# (cluster, class) of 1 to 12 items; one byte per item, because hypothesis draws bytes many times
 # faster than tuples
 items = st.binary(min_size=1, max_size=12).map(
     lambda data: [(byte % 5, byte // 5 % 5) for byte in data]
@@ -468,11 +468,18 @@ import sys
 import evaluate
 process = int(sys.argv[1])
 metric = evaluate.load(
-    sys.argv[2], cache_dir=sys.argv[3], num_process=2, process_id=process, experiment_id="two",
-    timeout=60
+    sys.argv[2],
+    cache_dir=sys.argv[3],
+    num_process=2,
+    process_id=process,
+    experiment_id="two",
+    timeout=60,
 )
-metric.add_batch(predictions=[[3, 3], [3, 7]][process], references=[["x", "x"], ["y",
-"y"]][process]) print(metric.compute()) """
+predictions = [[3, 3], [3, 7]][process]
+references = [["x", "x"], ["y", "y"]][process]
+metric.add_batch(predictions=predictions, references=references)
+print(metric.compute())
+"""
 
 BARE_NAME = """
 import evaluate

@@ -16,9 +16,13 @@ FILES = {"README.md", "app.py", "b_cubed.py", "requirements.txt"}
 LOAD = """
 import json
 import sys
-sys.modules["modeling_siamure"] = sys.modules["data_scripts"] = None  # importing them fails from
-here on import evaluate scores = evaluate.load("b_cubed").compute(predictions=[3, 3, 3, 7],
-references=["x", "x", "y", "y"]) print(json.dumps(scores)) """
+for name in ("modeling_siamure", "data_scripts"):
+    sys.modules[name] = None  # importing it fails from here on
+import evaluate
+metric = evaluate.load("b_cubed")
+scores = metric.compute(predictions=[3, 3, 3, 7], references=["x", "x", "y", "y"])
+print(json.dumps(scores))
+"""
 
 
 def run(hub, home, *arguments, **changes):
@@ -115,13 +119,15 @@ from huggingface_hub import HfApi, HfFileSystem, hf_hub_download
 
 api = HfApi()
 repo = api.create_repo("shelf", repo_type="dataset", private=True).repo_id
-api.upload_file(path_or_fileobj=b"0123456789", path_in_repo="a/b/digits.txt", repo_id=repo,
-repo_type="dataset") first = api.upload_file(path_or_fileobj=b"PAR1", path_in_repo="x.parquet",
-repo_id=repo, repo_type="dataset").oid api.delete_file("a/b/digits.txt", repo, repo_type="dataset")
-print(repo, api.list_repo_files(repo, repo_type="dataset")) print(sorted(item.path for item in
-api.list_repo_tree(repo, repo_type="dataset", revision=first))) print(open(hf_hub_download(repo,
-"x.parquet", repo_type="dataset")).read()) with
-HfFileSystem().open(f"datasets/{repo}@{first}/a/b/digits.txt", block_size=4) as file:
+dataset = {"repo_type": "dataset"}
+place = {"repo_id": repo, **dataset}
+api.upload_file(path_or_fileobj=b"0123456789", path_in_repo="a/b/digits.txt", **place)
+first = api.upload_file(path_or_fileobj=b"PAR1", path_in_repo="x.parquet", **place).oid
+api.delete_file("a/b/digits.txt", repo, **dataset)
+print(repo, api.list_repo_files(repo, **dataset))
+print(sorted(item.path for item in api.list_repo_tree(repo, **dataset, revision=first)))
+print(open(hf_hub_download(repo, "x.parquet", **dataset)).read())
+with HfFileSystem().open(f"datasets/{repo}@{first}/a/b/digits.txt", block_size=4) as file:
     file.seek(3)
     print(file.read(3))
 print(api.file_exists(repo, "y", repo_type="dataset"), api.repo_exists(repo, repo_type="dataset"))

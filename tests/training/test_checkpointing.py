@@ -12,10 +12,9 @@ import pytest
 import torch
 
 from modeling_siamure.training.checkpointing import find_damage, find_last_checkpoint
-
-from ..helpers.commands import REPOSITORY
-from ..helpers.distributed import Result, execute
-from ..helpers.models import changed, make_trainer, weights
+from tests.helpers.commands import REPOSITORY
+from tests.helpers.distributed import Result, execute
+from tests.helpers.models import changed, make_trainer, weights
 
 STEADY = {
     "save_strategy": "steps",

@@ -33,7 +33,7 @@ def test_neighbors_are_drawn_by_seed_epoch_and_row(model, rows, tokenizer):
 @given(
     st.integers(1, 200), st.integers(1, 9), st.integers(1, 5), st.integers(1, 3), st.integers(0, 5)
 )
-def test_every_row_once_an_epoch_over_all_processes(
+def test_every_row_once_per_epoch_over_all_processes(
     rows, batch_size, world_size, accumulation, epoch
 ):
     lengths = np.random.default_rng(rows).integers(1, 50, size=rows)

@@ -14,8 +14,7 @@ from modeling_siamure.clustering.consensus import consensus
 from modeling_siamure.clustering.neighbors import mutual_neighbors
 from modeling_siamure.data_collator import type_pairs
 from modeling_siamure.losses import neighbor_cosine_loss, semantic_clustering_loss, siamese_loss
-
-from ..helpers.models import changed, make_trainer, unchanged, weights
+from tests.helpers.models import changed, make_trainer, unchanged, weights
 
 
 @pytest.fixture(scope="module")
@@ -316,7 +315,7 @@ def test_too_few_rows(encoder, rows, tmp_path):
 
 @pytest.mark.parametrize("save_steps", [2, 4, 6])
 def test_resume_continues_bit_for_bit(encoder, rows, tmp_path, save_steps):
-    """A checkpoint within the first phase, at the switch and within the second; 4 steps an
+    """A checkpoint within the first phase, at the switch and within the second; 4 steps per
     epoch."""
     whole = make_trainer(encoder, rows, tmp_path / "whole")
     whole.train()

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from modeling_siamure.utils.distributed import broadcast_from_main, shared_memmap
-
-from ..helpers.distributed import Result, execute
+from tests.helpers.distributed import Result, execute
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from modeling_siamure.utils.files import UNFINISHED, atomic_path, atomic_write, lock_folder
-
-from ..helpers.commands import REPOSITORY
+from tests.helpers.commands import REPOSITORY
 
 HOLD = """
 import sys
