@@ -41,9 +41,13 @@ lint: .venv/installed  ## style, format, spelling and language (CONTRIBUTING.md)
 types: .venv/installed  ## mypy; the number of its errors may only fall
 	@$(BIN)/mypy | $(BIN)/python tools/ratchet.py .mypy-errors
 
+docs: .venv/installed  ## the documentation, into build/docs
+	$(BIN)/pip install --quiet --constraint constraints.txt ".[docs]"
+	$(BIN)/mkdocs build --strict --quiet
+
 bench: .venv/installed  ## what the README's figures come from
 	$(BIN)/pip install --quiet --constraint constraints.txt ".[bench]"
 	$(BIN)/python -m benchmarks.discovery.demo
 	$(BIN)/python -m benchmarks.speed.metric
 
-.PHONY: help demo test test-all browser lint types bench
+.PHONY: help demo test test-all browser lint types docs bench

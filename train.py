@@ -65,19 +65,29 @@ def report(trainer, scores: list[list[str]], score_names: list[str]) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command; a person's mistake is one line and exit status 2."""
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    try:
+        arguments = parse_arguments(sys.argv[1:] if argv is None else argv, on_error=fail)
+    except (ValueError, OSError) as error:
+        fail(error)
+    train(*arguments)
+
+
+def train(
+    model_args: ModelArguments, data_args: DataArguments, args: SiamURETrainingArguments
+) -> None:
+    """Train, score, save and, if asked to, publish."""
+    # Not at the top: they would make --help slow.
     from modeling_siamure.training.checkpointing import check_output_dir
     from modeling_siamure.training.model_card import SCORES, read_template, score_rows
 
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     try:
-        arguments = sys.argv[1:] if argv is None else argv
-        model_args, data_args, args = parse_arguments(arguments, on_error=fail)
         check_output_dir(args)
         read_template()
         args.disable_tqdm = args.disable_tqdm or not sys.stderr.isatty()
         terminal.quiet_libraries(show_progress=not args.disable_tqdm)
         trainer = build_trainer(model_args, data_args, args)
-    except (ValueError, OSError, HTTPError) as error:
+    except (ValueError, OSError, HTTPError, ImportError) as error:
         fail(error)
 
     results = trainer.score_type_pairs() | trainer.evaluate(metric_key_prefix="untrained")

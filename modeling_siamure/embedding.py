@@ -99,6 +99,7 @@ def embed_dataset(
     show_progress: bool = False,
     relation_only: bool = False,
     folder: str | os.PathLike | None = None,
+    seconds_between_records: float = 30,
 ) -> Embeddings:
     """Embed a tokenized dataset without dropout, in float32 or under the accelerator's autocast.
 
@@ -119,6 +120,7 @@ def embed_dataset(
         folder: Where a machine keeps the results, such as `relation.f32`: `(rows, size)` float32
             without a header. The same call, made again after it was cut short, resumes there. By
             default results are in temporary files, which go when they are no longer used.
+        seconds_between_records: How often to write down in the folder how far the work has come.
 
     Raises:
         ValueError: The folder holds the embeddings of other sentences, or of another model.
@@ -133,7 +135,7 @@ def embed_dataset(
     if folder is not None:
         settings = f"{accelerator.mixed_precision} {batch_size} {relation_only}"
         fingerprint = _fingerprint(model, input_ids, settings)
-        cache = EmbeddingCache(Path(folder), fingerprint, accelerator)
+        cache = EmbeddingCache(Path(folder), fingerprint, accelerator, seconds_between_records)
     # Where all is done, the last batch is embedded once more: it says how wide the results are.
     first = min(cache.num_done, len(batches) - 1) if cache else 0
     was_training = model.training

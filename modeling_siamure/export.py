@@ -1,5 +1,6 @@
-"""The embedding model for other runtimes: a `torch.export` program, and ONNX (extra `onnx`)."""
+"""The embedding model for other runtimes: a `torch.export` program, and ONNX (which needs onnx and onnxscript)."""
 
+import importlib.util
 from pathlib import Path
 
 import torch
@@ -59,6 +60,9 @@ def export_onnx(model: SiamUREModel, path: str | Path) -> None:
         path: The file; it appears when it is whole. Inputs and output are named and shaped as in
             `export_program`, the output is `relation_embedding`.
 
+    Raises:
+        ImportError: onnx or onnxscript is not installed.
+
     ```python
     export_onnx(AutoModel.from_pretrained("siamure-demo"), "siamure-demo.onnx")
     session = onnxruntime.InferenceSession("siamure-demo.onnx")
@@ -66,6 +70,9 @@ def export_onnx(model: SiamUREModel, path: str | Path) -> None:
     (embeddings,) = session.run(None, inputs)
     ```
     """
+    for name in ("onnx", "onnxscript"):
+        if importlib.util.find_spec(name) is None:
+            raise ImportError(f"the ONNX export needs {name}: pip install onnx onnxscript")
     program = torch.onnx.export(
         export_program(model),
         dynamo=True,

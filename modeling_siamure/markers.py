@@ -334,6 +334,8 @@ def encode_marked(
             Names the row.
     """
     result = EncodedSentences()
+    if not len(texts):
+        return result
     known = set(known_entity_types(tokenizer))
     first_id = tokenizer.convert_tokens_to_ids(marker(HEAD_START))
     num_markers = 4 * (1 + len(known))

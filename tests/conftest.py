@@ -1,4 +1,4 @@
-"""What several parts share: a corpus, a tokenizer and an encoder made on the spot, and a hub."""
+"""Fixtures that several tests share: a corpus, a tokenizer, an encoder and a hub."""
 
 import os
 from pathlib import Path
@@ -10,9 +10,8 @@ from datasets import Dataset
 from transformers import AutoTokenizer, BertConfig, BertModel, BertTokenizer
 
 from modeling_siamure import SiamUREModel
+from tests.helpers.hub import LoopbackHub
 from tests.helpers.rows import TYPE_WORDS, WORDS, make_rows
-
-from .loopback_hub import LoopbackHub
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from transformers import pipeline
 import modeling_siamure  # noqa: F401 registers the pipeline
 from data_scripts import load_relation_dataset
 
-from .loopback_hub import LoopbackHub
-from .test_hub import REPOSITORY
+from .helpers.commands import REPOSITORY
+from .helpers.hub import LoopbackHub
 
 pytestmark = pytest.mark.extended
 
@@ -35,21 +35,41 @@ def test_the_demo_model_in_a_clean_environment(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     # Isolated, or a PYTHONPATH would bring the package along.
     python = [tmp_path / "venv" / "bin" / "python", "-I"]
-    install = [*python, "-m", "pip", "install", "--quiet", "--constraint", REPOSITORY / "constraints.txt"]
+    install = [
+        *python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--constraint",
+        REPOSITORY / "constraints.txt",
+    ]
     subprocess.run([*install, "torch", "transformers"], check=True)
 
     output = tmp_path / "siamure-demo"
-    command = [sys.executable, "train.py", "recipes/demo.yaml", "--output_dir", output, "--push_to_hub", "true"]
+    command = [
+        sys.executable,
+        "train.py",
+        "recipes/demo.yaml",
+        "--output_dir",
+        output,
+        "--push_to_hub",
+        "true",
+    ]
     with LoopbackHub() as hub:
         subprocess.run(command, env=hub.environment(tmp_path / "home"), cwd=REPOSITORY, check=True)
         environment = hub.environment(tmp_path / "visitor")
         visit = [*python, "-c", VISITOR, tmp_path / "rows.json"]
-        done = subprocess.run(visit, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            visit, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
 
     ask = pipeline("relation-discovery", model=str(output))
     expected = ask(rows, batch_size=32, return_embedding=True)
     assert found["embedding"] == pytest.approx(expected[0]["embedding"], abs=1e-4)
-    assert [answer["label"] for answer in found["answers"]] == [answer["label"] for answer in expected]
+    assert [answer["label"] for answer in found["answers"]] == [
+        answer["label"] for answer in expected
+    ]
     assert found["answers"][0]["score"] == pytest.approx(expected[0]["score"], abs=1e-3)

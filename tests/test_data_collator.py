@@ -1,12 +1,21 @@
-"""From rows to batches: stacking by hand, draws, and batches that hold every row once."""
+"""From rows to batches: tokens, gold relations and type pairs, and stacking by hand."""
+
+import logging
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from datasets import Dataset
 
-from modeling_siamure.data_collator import AnchorDataset, LengthBucketBatchSampler, RelationCollator, tokenize_dataset
+from modeling_siamure.data_collator import (
+    RelationCollator,
+    relation_labels,
+    tokenize_dataset,
+    type_pairs,
+)
+from modeling_siamure.markers import extend_tokenizer
+
+from .helpers.models import TEXTS
 
 
 @pytest.fixture
@@ -33,67 +42,65 @@ def test_collator_by_hand(tokenizer, marks):
 
 def test_collator_refuses_a_row_without_markers(tokenizer, marks):
     with pytest.raises(ValueError, match="row 1 of the batch lacks the marker of the tail start"):
-        RelationCollator(tokenizer, num_views=1)([{"input_ids": [*marks]}, {"input_ids": [marks[0], marks[1], 5]}])
-
-
-def test_neighbors_are_drawn_by_seed_epoch_and_row(model, rows, tokenizer):
-    anchors = AnchorDataset(tokenize_dataset(rows, tokenizer))
-    neighbors = np.stack([(np.arange(5) + row + 1) % 60 for row in range(60)])
-    anchors.draw_neighbors(neighbors, per_anchor=2, seed=3, epoch=1)
-    first = anchors.drawn.copy()
-    assert all(set(drawn) <= set(mined) for drawn, mined in zip(first, neighbors, strict=True))
-    assert (anchors.batch_lengths() == [max(anchors.lengths[[i, *first[i]]]) for i in range(60)]).all()
-    item = anchors[7]
-    assert len(item["neighbors"]) == 2
-    for drawn, ids in zip(first[7], item["neighbors"], strict=True):
-        assert ids.tolist() == anchors[int(drawn)]["input_ids"].tolist()
-    anchors.draw_neighbors(neighbors, 2, seed=3, epoch=2)
-    assert (anchors.drawn != first).any()
-    anchors.draw_neighbors(neighbors, 2, seed=3, epoch=1)
-    assert (anchors.drawn == first).all()
-    anchors.draw_neighbors(None, 2, seed=3, epoch=1)
-    assert set(anchors[7]) == {"input_ids"}
-
-
-@given(st.integers(1, 200), st.integers(1, 9), st.integers(1, 5), st.integers(1, 3), st.integers(0, 5))
-def test_every_row_once_an_epoch_over_all_processes(rows, batch_size, world_size, accumulation, epoch):
-    lengths = np.random.default_rng(rows).integers(1, 50, size=rows)
-    samplers = [
-        LengthBucketBatchSampler(lengths, batch_size, 1, rank, world_size, accumulation) for rank in range(world_size)
-    ]
-    whole = LengthBucketBatchSampler(lengths, batch_size * world_size * accumulation, 1)
-    for sampler in (*samplers, whole):
-        sampler.set_epoch(epoch)
-    parts = [list(sampler) for sampler in samplers]
-    assert {len(part) for part in parts} == {len(samplers[0])} == {len(whole) * accumulation}
-    steps = [[row for batch in batches for row in batch] for batches in zip(*parts, strict=True)]
-    starts = range(0, len(steps), accumulation)
-    updates = [[row for step in steps[first : first + accumulation] for row in step] for first in starts]
-    assert updates == list(whole)  # an optimizer step has the rows that it has with one process
-    assert sorted(row for update in updates for row in update) == list(range(rows))
-
-
-def test_a_process_without_rows_gets_one_that_does_not_count(model, rows, tokenizer):
-    anchors = AnchorDataset(tokenize_dataset(rows, tokenizer))
-    anchors.draw_neighbors(np.stack([(np.arange(5) + row + 1) % 60 for row in range(60)]), 2, seed=3, epoch=1)
-    loader = torch.utils.data.DataLoader(anchors, batch_sampler=[[3], []], collate_fn=RelationCollator(tokenizer))
-    real, filler = loader
-    assert real["input_ids"].shape[0] == filler["input_ids"].shape[0] == 4
-    assert "is_padding_batch" not in real and "is_padding_batch" in filler
-
-
-def test_epochs_differ_and_buckets_pad_little():
-    lengths = np.random.default_rng(0).integers(5, 100, size=5000)
-    sampler = LengthBucketBatchSampler(lengths, 16)
-    first = list(sampler)
-    assert first == list(sampler)
-    padding = sum(lengths[batch].max() * len(batch) for batch in first) / lengths.sum()
-    assert padding < 1.1
-    sampler.set_epoch(1)
-    assert first != list(sampler)
+        RelationCollator(tokenizer, num_views=1)(
+            [{"input_ids": [*marks]}, {"input_ids": [marks[0], marks[1], 5]}]
+        )
 
 
 def test_padding_is_masked(tokenizer, marks):
     long, short = [*marks, 9, 9, 9], [*marks]
     batch = RelationCollator(tokenizer, 1)([{"input_ids": long}, {"input_ids": short}])
     assert torch.equal(batch["attention_mask"][1], torch.tensor([1, 1, 1, 1, 0, 0, 0]))
+
+
+def test_a_dataset_is_tokenized_as_its_sentences_are(model, tokenizer, rows):
+    tokenized = tokenize_dataset(rows, tokenizer)
+    assert tokenized["input_ids"] == tokenizer(list(rows["text"]))["input_ids"]
+    assert tokenized["length"] == [len(ids) for ids in tokenized["input_ids"]]
+    assert set(tokenized.column_names) == {*rows.column_names, "input_ids", "length"}
+
+
+def test_an_overlong_sentence_is_an_error_or_skipped(model, tokenizer, caplog):
+    dataset = Dataset.from_dict({"text": TEXTS[:2], "relation": ["left", None]})
+    with pytest.raises(ValueError, match="row 0: its two mentions alone exceed max_length=8"):
+        tokenize_dataset(dataset, tokenizer, max_length=8)
+    with caplog.at_level(logging.WARNING):
+        kept = tokenize_dataset(dataset, tokenizer, max_length=8, on_overflow="skip")
+    assert kept["relation"] == [None]
+    assert "1 of 2 sentences were skipped: their two mentions alone exceed" in caplog.text
+
+
+def test_dataset_reports_once_a_kind(rows, tokenizer, caplog):
+    extend_tokenizer(tokenizer, ["PERSON"])
+    with caplog.at_level(logging.WARNING):
+        tokenized = tokenize_dataset(rows, tokenizer, max_length=9, on_overflow="skip")
+    assert len(tokenized) == len(rows)
+    messages = [
+        record.message for record in caplog.records if record.name.startswith("modeling_siamure")
+    ]
+    assert len(messages) == 2
+    cut = sum(len(tokenizer(text)["input_ids"]) > 9 for text in rows["text"])
+    assert messages[0].startswith(f"{cut} of 60 sentences were cut to max_length=9")
+    assert messages[1].startswith(
+        "60 mentions have an entity type that the tokenizer does not know"
+    )
+    with pytest.raises(
+        ValueError, match="of the rows from 0 on, row 0: its two mentions alone exceed max_length=7"
+    ):
+        tokenize_dataset(rows, tokenizer, max_length=7)
+
+
+def test_relation_labels():
+    found = relation_labels(Dataset.from_dict({"relation": ["left", None]}))
+    assert found.tolist() == ["left", None] and found.dtype == object
+    assert relation_labels(Dataset.from_dict({"relation": [None, None]})) is None
+    assert relation_labels(Dataset.from_dict({"text": ["a"]})) is None
+
+
+def test_type_pairs():
+    types = {"head_type": ["PERSON", None, "FIRM"], "tail_type": ["FIRM", None, None]}
+    found = type_pairs(Dataset.from_dict(types))
+    assert found.tolist() == ["PERSON FIRM", "None None", "FIRM None"]
+    nothing = {"head_type": [None, None], "tail_type": [None, None]}
+    assert type_pairs(Dataset.from_dict(nothing)) is None
+    assert type_pairs(Dataset.from_dict({"head_type": ["PERSON"]})) is None

@@ -9,7 +9,7 @@ from transformers import AutoTokenizer
 from modeling_siamure import SiamUREModel
 from modeling_siamure.export import export_onnx, export_program
 
-from .test_modeling_siamure import TEXTS
+from .helpers.models import TEXTS
 
 
 def batches(tokenizer):
@@ -22,7 +22,9 @@ def batches(tokenizer):
 @pytest.mark.parametrize("pooling", ["marker", "mention", "marker_context", "mention_context"])
 def test_program(encoder, pooling):
     tokenizer = AutoTokenizer.from_pretrained(encoder)
-    model = SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], pooling=pooling).train()
+    model = SiamUREModel.from_encoder(
+        encoder, tokenizer, ["PERSON", "FIRM"], pooling=pooling
+    ).train()
     program = export_program(model).module()
     assert model.training
     model.eval()
@@ -36,13 +38,22 @@ def test_onnx(encoder, pooling, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     tokenizer = AutoTokenizer.from_pretrained(encoder)
-    model = SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], pooling=pooling).eval()
+    model = SiamUREModel.from_encoder(
+        encoder, tokenizer, ["PERSON", "FIRM"], pooling=pooling
+    ).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own
         export_onnx(model, tmp_path / "model.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    assert [(item.name, len(item.shape)) for item in session.get_inputs()] == [("input_ids", 2), ("attention_mask", 2)]
+    assert [(item.name, len(item.shape)) for item in session.get_inputs()] == [
+        ("input_ids", 2),
+        ("attention_mask", 2),
+    ]
     for batch in batches(tokenizer):
-        (found,) = session.run(None, {name: batch[name].numpy() for name in ("input_ids", "attention_mask")})
-        torch.testing.assert_close(torch.from_numpy(found), model(**batch).relation_embedding, atol=1e-4, rtol=0)
+        (found,) = session.run(
+            None, {name: batch[name].numpy() for name in ("input_ids", "attention_mask")}
+        )
+        torch.testing.assert_close(
+            torch.from_numpy(found), model(**batch).relation_embedding, atol=1e-4, rtol=0
+        )

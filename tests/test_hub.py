@@ -2,43 +2,17 @@
 
 import json
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoTokenizer
 
-from modeling_siamure import RelationDiscoveryPipeline, SiamUREModel
+from modeling_siamure import RelationDiscoveryPipeline
 
-from .loopback_hub import LoopbackHub
+from .helpers.commands import REPOSITORY
+from .helpers.hub import LoopbackHub
+from .helpers.models import SPANS, TEXT, make_model
+from .helpers.strangers import CODE, STRANGER, run
 
-REPOSITORY = Path(__file__).parents[1]
-CODE = {"configuration_siamure.py", "markers.py", "modeling_siamure.py", "pipeline.py"}
-TEXT = "<e1:PERSON> ada bo </e1:PERSON> who later left <e2:FIRM> acme </e2:FIRM> in may"
-SPANS = {
-    "text": "ada bo who later left acme in may",
-    "head": {"start": 0, "end": 6, "type": "PERSON"},
-    "tail": {"start": 22, "end": 26, "type": "FIRM"},
-}
-
-# A machine with nothing but torch and transformers (and accelerate, which device_map asks for).
-STRANGER = """
-import json, sys
-for name in ("modeling_siamure", "data_scripts", "datasets", "sklearn", "evaluate"):
-    sys.modules[name] = None  # importing it fails from here on
-import torch
-from transformers import AutoModel, AutoTokenizer, pipeline
-trust = {"trust_remote_code": True}
-text, spans, folder, first = json.loads(sys.argv[1])
-
-def embedding(model, tokenizer):
-    return model(**tokenizer(text, return_tensors="pt")).relation_embedding[0].float().tolist()
-
-def load(name, **options):
-    return AutoModel.from_pretrained(name, **trust, **options), AutoTokenizer.from_pretrained(name, **trust)
-"""
 ONLINE = """
 found = {}
 try:
@@ -83,26 +57,6 @@ print(json.dumps(found))
 """
 
 
-def make_model(encoder: str) -> tuple[SiamUREModel, AutoTokenizer]:
-    """A model with clusters in it, as after a training."""
-    torch.manual_seed(0)
-    tokenizer = AutoTokenizer.from_pretrained(encoder)
-    model = SiamUREModel.from_encoder(encoder, tokenizer, ["PERSON", "FIRM"], pooling="mention_context", num_labels=3)
-    model.cluster_centroids.copy_(torch.nn.functional.normalize(torch.randn(3, 96), dim=-1) / 2)
-    model.config.cluster_sizes = [3, 2, 1]
-    model.config.id2label = {0: "PERSON→FIRM · left, quit", 1: "PERSON→FIRM · founded", 2: "FIRM→FIRM · sued"}
-    return model.eval(), tokenizer
-
-
-def run(code: str, *arguments, environment, cwd) -> dict:
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(
-        command, env=environment, cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 @pytest.fixture(scope="module")
 def world(encoder, tmp_path_factory):
     """What strangers and the package make of one model on a hub, whose first commit was another model."""
@@ -122,17 +76,32 @@ def world(encoder, tmp_path_factory):
         repo.commit({path.name: path.read_bytes() for path in files})
         (folder / "home").mkdir()
         arguments = json.dumps([TEXT, SPANS, str(folder / "saved_again"), first])
-        online = run(STRANGER + ONLINE, arguments, environment=hub.environment(folder / "home"), cwd=folder / "home")
-        at_home = run(AT_HOME, TEXT, environment=hub.environment(folder / "other_home"), cwd=REPOSITORY)
+        online = run(
+            STRANGER + ONLINE,
+            arguments,
+            environment=hub.environment(folder / "home"),
+            cwd=folder / "home",
+        )
+        at_home = run(
+            AT_HOME, TEXT, environment=hub.environment(folder / "other_home"), cwd=REPOSITORY
+        )
         environment = hub.environment(folder / "home")
     offline = run(
-        STRANGER + OFFLINE, arguments, environment={**environment, "HF_HUB_OFFLINE": "1"}, cwd=folder / "home"
+        STRANGER + OFFLINE,
+        arguments,
+        environment={**environment, "HF_HUB_OFFLINE": "1"},
+        cwd=folder / "home",
     )
     batch = tokenizer(TEXT, return_tensors="pt")
     ask = RelationDiscoveryPipeline(model=model, tokenizer=tokenizer)
     return {
-        **{"online": online, "offline": offline, "at_home": at_home, "folder": folder, "answer": ask(TEXT)},
-        **{"embedding": model(**batch).relation_embedding[0], "other": other(**batch).relation_embedding[0]},
+        "online": online,
+        "offline": offline,
+        "at_home": at_home,
+        "folder": folder,
+        "answer": ask(TEXT),
+        "embedding": model(**batch).relation_embedding[0],
+        "other": other(**batch).relation_embedding[0],
     }
 
 
@@ -173,9 +142,16 @@ def test_a_pinned_commit(world):
 
 
 def test_the_pipeline_of_a_stranger(world):
-    answers = [*world["online"]["answers"], world["online"]["inferred"], *world["offline"]["answers"]]
+    answers = [
+        *world["online"]["answers"],
+        world["online"]["inferred"],
+        *world["offline"]["answers"],
+    ]
     for answer in answers:
-        assert answer["label"] == world["answer"]["label"] and answer["cluster"] == world["answer"]["cluster"]
+        assert (
+            answer["label"] == world["answer"]["label"]
+            and answer["cluster"] == world["answer"]["cluster"]
+        )
         assert answer["score"] == pytest.approx(world["answer"]["score"], abs=1e-5)
 
 
@@ -213,11 +189,15 @@ def test_a_download_that_breaks_off_leaves_nothing_that_loads(world, loopback_hu
     loopback_hub.cut = "model-00002"
     arguments = json.dumps([TEXT, SPANS, "", ""])
     environment = {**loopback_hub.environment(tmp_path / "home"), "HF_HUB_DOWNLOAD_TIMEOUT": "2"}
-    broken = run(STRANGER + ATTEMPTS, arguments, environment=environment, cwd=tmp_path)["siamure-tacred"]
+    broken = run(STRANGER + ATTEMPTS, arguments, environment=environment, cwd=tmp_path)[
+        "siamure-tacred"
+    ]
     assert broken.keys() == {"error"}
     assert not list((tmp_path / "home").rglob("snapshots/*/model-00002*"))
     loopback_hub.cut = ""
-    found = run(STRANGER + ATTEMPTS, arguments, environment=environment, cwd=tmp_path)["siamure-tacred"]
+    found = run(STRANGER + ATTEMPTS, arguments, environment=environment, cwd=tmp_path)[
+        "siamure-tacred"
+    ]
     close(found["embedding"], world["embedding"])
 
 
@@ -233,20 +213,35 @@ def test_bad_checkpoints_are_refused_and_run_nothing(world, loopback_hub, tmp_pa
         (folder / "evil.py").write_text("open('executed', 'w')\n")
         loopback_hub.add_folder("model", name, folder)
 
-    publish("tampered", lambda content: content.replace(b'"data_offsets":[0,', b'"data_offsets":[9,', 1))
+    publish(
+        "tampered", lambda content: content.replace(b'"data_offsets":[0,', b'"data_offsets":[9,', 1)
+    )
     publish("truncated", lambda content: content[: len(content) // 2])
-    publish("remote-code", auto_map={"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil"}, model_type="evil")
+    publish(
+        "remote-code",
+        auto_map={"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil"},
+        model_type="evil",
+    )
     publish("local-path", _name_or_path=str(tmp_path / "truncated"))
     cwd = tmp_path / "work"
     cwd.mkdir()
-    arguments, environment = json.dumps([TEXT, SPANS, "", ""]), loopback_hub.environment(tmp_path / "home")
+    arguments, environment = (
+        json.dumps([TEXT, SPANS, "", ""]),
+        loopback_hub.environment(tmp_path / "home"),
+    )
     code = STRANGER + ATTEMPTS
     if who == "someone with the package":
         code = code.replace('("modeling_siamure", ', "(").replace('"trust_remote_code": True', "")
-        code, environment = f"import modeling_siamure\n{code}", {**environment, "PYTHONPATH": str(REPOSITORY)}
-    found = {name: its.get("error") for name, its in run(code, arguments, environment=environment, cwd=cwd).items()}
+        code, environment = (
+            f"import modeling_siamure\n{code}",
+            {**environment, "PYTHONPATH": str(REPOSITORY)},
+        )
+    attempts = run(code, arguments, environment=environment, cwd=cwd)
+    found = {name: attempt.get("error") for name, attempt in attempts.items()}
     assert "the weights of tampered are damaged" in found["tampered"]
     assert "the weights of truncated are damaged" in found["truncated"]
     assert "encoder_config asks for code of its own" in found["remote-code"]
     assert f"encoder_config points to '{tmp_path / 'truncated'}'" in found["local-path"]
-    assert list(cwd.iterdir()) == [] and not [path for path in loopback_hub.requests if "evil" in path]
+    assert list(cwd.iterdir()) == [] and not [
+        path for path in loopback_hub.requests if "evil" in path
+    ]

@@ -15,16 +15,20 @@ import pytest
 from accelerate.commands.config.config_args import load_config_from_file
 from safetensors.numpy import load_file
 
-from .conftest import make_rows
-from .test_train import write_rows
+from .helpers.commands import REPOSITORY
+from .helpers.rows import make_rows, write_rows
 
-REPOSITORY = Path(__file__).parents[1]
 CONFIGURATIONS = REPOSITORY / "recipes" / "accelerate"
 
 
 @pytest.mark.parametrize(
     ("name", "kind", "machines"),
-    [("one_gpu", "NO", 1), ("several_gpus", "MULTI_GPU", 1), ("several_machines", "MULTI_GPU", 2), ("fsdp", "FSDP", 1)],
+    [
+        ("one_gpu", "NO", 1),
+        ("several_gpus", "MULTI_GPU", 1),
+        ("several_machines", "MULTI_GPU", 2),
+        ("fsdp", "FSDP", 1),
+    ],
 )
 def test_accelerate_reads_the_configurations(name, kind, machines):
     config = load_config_from_file(str(CONFIGURATIONS / f"{name}.yaml"))
@@ -54,12 +58,29 @@ class Launcher:
             "save_steps: 4\ndisable_tqdm: true\ndataloader_pin_memory: false\n"
         )
 
-    def start(self, configuration: str, output: str, options=(), machines=(), **arguments) -> subprocess.Popen:
+    def start(
+        self, configuration: str, output: str, options=(), machines=(), **arguments
+    ) -> subprocess.Popen:
         path = CONFIGURATIONS / f"{configuration}.yaml"
-        launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(path), *options, "train.py"]
+        launch = [
+            sys.executable,
+            "-m",
+            "accelerate.commands.launch",
+            "--config_file",
+            str(path),
+            *options,
+            "train.py",
+        ]
         given = [text for key, value in arguments.items() for text in (f"--{key}", str(value))]
         return subprocess.Popen(
-            [*machines, *launch, str(self.recipe), "--output_dir", str(self.folder / output), *given],
+            [
+                *machines,
+                *launch,
+                str(self.recipe),
+                "--output_dir",
+                str(self.folder / output),
+                *given,
+            ],
             cwd=REPOSITORY,
             env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
@@ -69,7 +90,9 @@ class Launcher:
 
     def model(self, output: str) -> tuple[dict, dict]:
         folder = self.folder / output
-        return load_file(folder / "model.safetensors"), json.loads((folder / "all_results.json").read_text())
+        return load_file(folder / "model.safetensors"), json.loads(
+            (folder / "all_results.json").read_text()
+        )
 
 
 def finish(*processes: subprocess.Popen):
@@ -86,11 +109,14 @@ def launcher(encoder, tmp_path_factory):
 
 
 def assert_same_model(launcher, output):
-    (expected, scores), (found, its_scores) = launcher.model("one"), launcher.model(output)
+    expected, scores = launcher.model("one")
+    found, found_scores = launcher.model(output)
     for key, weight in expected.items():
         np.testing.assert_allclose(found[key], weight, atol=1e-5, err_msg=key)
     names = [name for name in scores if name.startswith(("eval_", "untrained_", "type_pair_"))]
-    assert {name: its_scores[name] for name in names} == pytest.approx({name: scores[name] for name in names}, abs=1e-4)
+    assert {name: found_scores[name] for name in names} == pytest.approx(
+        {name: scores[name] for name in names}, abs=1e-4
+    )
 
 
 @pytest.mark.extended
@@ -110,7 +136,11 @@ def test_several_machines_train_the_model_of_one(launcher):
         finish(
             *(
                 launcher.start(
-                    "several_machines", f"machine-{rank}", [*port, str(rank)], save_on_each_node=True, **options
+                    "several_machines",
+                    f"machine-{rank}",
+                    [*port, str(rank)],
+                    save_on_each_node=True,
+                    **options,
                 )
                 for rank in (0, 1)
             )
@@ -129,12 +159,23 @@ def test_several_machines_train_the_model_of_one(launcher):
     train(resume_from_checkpoint=True)
 
 
-TWO_MACHINES = ["unshare", "--map-root-user", "--mount", "--net", "--uts", "bash", "tests/two_machines.sh"]
+TWO_MACHINES = [
+    "unshare",
+    "--map-root-user",
+    "--mount",
+    "--net",
+    "--uts",
+    "bash",
+    "tests/helpers/two_machines.sh",
+]
 
 
 def can_make_machines() -> bool:
     try:
-        return subprocess.run([*TWO_MACHINES, "true"], cwd=REPOSITORY, capture_output=True).returncode == 0
+        return (
+            subprocess.run([*TWO_MACHINES, "true"], cwd=REPOSITORY, capture_output=True).returncode
+            == 0
+        )
     except FileNotFoundError:  # no unshare
         return False
 
@@ -143,7 +184,11 @@ def can_make_machines() -> bool:
 @pytest.mark.skipif(not can_make_machines(), reason="needs network namespaces and iproute2")
 def test_two_machines_on_a_network_train_the_model_of_one(launcher):
     options = ["--num_processes", "2", "--main_process_ip", "machine-0", "--machine_rank", "RANK"]
-    finish(launcher.start("several_machines", "networked-RANK", options, TWO_MACHINES, save_on_each_node=True))
+    finish(
+        launcher.start(
+            "several_machines", "networked-RANK", options, TWO_MACHINES, save_on_each_node=True
+        )
+    )
     for rank in (0, 1):
         assert_same_model(launcher, f"networked-{rank}")
 

@@ -1,14 +1,11 @@
 """Markers: against hand-written strings, and as properties over any two spans of any text."""
 
-import logging
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import BertTokenizer
 
-from modeling_siamure.data_collator import tokenize_dataset
 from modeling_siamure.markers import (
     MARKER,
     MarkedSentence,
@@ -48,7 +45,9 @@ def test_touching_mentions_and_one_token_sentences():
 
 @st.composite
 def sentences_with_spans(draw):
-    sentence = draw(st.text(st.characters(codec="utf-8"), min_size=1) | st.just("a <e1> b </e2:X> c <e1:> d"))
+    sentence = draw(
+        st.text(st.characters(codec="utf-8"), min_size=1) | st.just("a <e1> b </e2:X> c <e1:> d")
+    )
     spans = [
         (start, end)
         for start in range(len(sentence))
@@ -58,7 +57,13 @@ def sentences_with_spans(draw):
     if not spans:
         sentence, spans = "ab", [(0, 1), (1, 2), (0, 2)]
     types = st.none() | st.text("AB_<> x", min_size=1).filter(str.strip)
-    return sentence, draw(st.sampled_from(spans)), draw(st.sampled_from(spans)), draw(types), draw(types)
+    return (
+        sentence,
+        draw(st.sampled_from(spans)),
+        draw(st.sampled_from(spans)),
+        draw(types),
+        draw(types),
+    )
 
 
 @given(sentences_with_spans())
@@ -126,12 +131,16 @@ def test_embeddings_start_from_the_words_of_the_type(tokenizer, encoder):
     initialize_marker_embeddings(embeddings, tokenizer, [None, "PERSON_FIRM"])
 
     def mean(*words):
-        return torch.stack([before[tokenizer.convert_tokens_to_ids(word)] for word in words]).mean(0)
+        return torch.stack([before[tokenizer.convert_tokens_to_ids(word)] for word in words]).mean(
+            0
+        )
 
     def of(text):
         return embeddings.weight[tokenizer.convert_tokens_to_ids(text)]
 
-    torch.testing.assert_close(of("<e1:PERSON_FIRM>"), mean("person", "firm") + 0.1 * mean("head", "start"))
+    torch.testing.assert_close(
+        of("<e1:PERSON_FIRM>"), mean("person", "firm") + 0.1 * mean("head", "start")
+    )
     torch.testing.assert_close(of("</e2>"), mean("tail", "entity") + 0.1 * mean("tail", "end"))
     markers = embeddings.weight[-8:]
     assert len(torch.unique(markers, dim=0)) == 8
@@ -166,9 +175,13 @@ def test_window_by_hand(tokenizer):
         assert encoded.num_truncated == (max_length < 17)
     with pytest.raises(ValueError, match="row 0: its two mentions alone exceed max_length=7"):
         encode_marked(tokenizer, [text], 7)
-    skipped = encode_marked(tokenizer, [text, "<e1> ada </e1> <e2> bo </e2>"], 8, on_overflow="skip")
+    skipped = encode_marked(
+        tokenizer, [text, "<e1> ada </e1> <e2> bo </e2>"], 8, on_overflow="skip"
+    )
     assert skipped.num_skipped == 0
-    skipped = encode_marked(tokenizer, ["<e1> ada bo </e1> <e2> bolt </e2>", text], 8, on_overflow="skip")
+    skipped = encode_marked(
+        tokenizer, ["<e1> ada bo </e1> <e2> bolt </e2>", text], 8, on_overflow="skip"
+    )
     assert (skipped.input_ids[0], skipped.num_skipped) == (None, 1)
 
 
@@ -181,7 +194,9 @@ def counting_tokenizer():
     return tokenizer
 
 
-spans_of_words = st.tuples(st.integers(0, 11), st.integers(0, 11)).map(lambda pair: (min(pair), max(pair)))
+spans_of_words = st.tuples(st.integers(0, 11), st.integers(0, 11)).map(
+    lambda pair: (min(pair), max(pair))
+)
 
 
 @given(spans_of_words, spans_of_words, st.integers(4, 20))
@@ -189,7 +204,8 @@ def test_window_keeps_both_mentions(counting_tokenizer, head, tail, max_length):
     words = [f"w{i}" for i in range(12)]
     starts = [len(" ".join(words[:i])) + (i > 0) for i in range(13)]
     text = insert_markers(
-        " ".join(words), *((starts[first], starts[last] + len(words[last])) for first, last in (head, tail))
+        " ".join(words),
+        *((starts[first], starts[last] + len(words[last])) for first, last in (head, tail)),
     )
     whole, ids = (
         encode_marked(counting_tokenizer, [text], length, on_overflow="skip").input_ids[0]
@@ -197,7 +213,10 @@ def test_window_keeps_both_mentions(counting_tokenizer, head, tail, max_length):
     )
 
     def mention(tokens, entity):
-        first, last = (counting_tokenizer.convert_tokens_to_ids(text) for text in (f"<{entity}>", f"</{entity}>"))
+        first, last = (
+            counting_tokenizer.convert_tokens_to_ids(text)
+            for text in (f"<{entity}>", f"</{entity}>")
+        )
         return tokens[tokens.index(first) : tokens.index(last) + 1]
 
     mentions = [mention(whole, "e1"), mention(whole, "e2")]
@@ -216,25 +235,16 @@ def test_window_keeps_both_mentions(counting_tokenizer, head, tail, max_length):
 def test_unknown_types_fall_back_and_are_counted(tokenizer):
     extend_tokenizer(tokenizer, ["PERSON"])
     encoded = encode_marked(tokenizer, ["<e1:DATE> may </e1:DATE> <e2:PERSON> bo </e2:PERSON>"] * 2)
-    assert words_of(tokenizer, encoded.input_ids[1]) == "[CLS] <e1> may </e1> <e2:PERSON> bo </e2:PERSON> [SEP]"
+    assert (
+        words_of(tokenizer, encoded.input_ids[1])
+        == "[CLS] <e1> may </e1> <e2:PERSON> bo </e2:PERSON> [SEP]"
+    )
     assert encoded.unknown_types == {"DATE": 2}
 
 
 def test_a_row_without_markers_is_named(tokenizer):
     extend_tokenizer(tokenizer, [])
-    with pytest.raises(ValueError, match="row 1: the marker of the tail start is missing in '<e1> ada </e1> left'"):
+    with pytest.raises(
+        ValueError, match="row 1: the marker of the tail start is missing in '<e1> ada </e1> left'"
+    ):
         encode_marked(tokenizer, ["<e1> ada </e1> <e2> bo </e2>", "<e1> ada </e1> left"])
-
-
-def test_dataset_reports_once_a_kind(rows, tokenizer, caplog):
-    extend_tokenizer(tokenizer, ["PERSON"])
-    with caplog.at_level(logging.WARNING):
-        tokenized = tokenize_dataset(rows, tokenizer, max_length=9, on_overflow="skip")
-    assert len(tokenized) == len(rows)
-    messages = [record.message for record in caplog.records if record.name.startswith("modeling_siamure")]
-    assert len(messages) == 2
-    cut = sum(len(tokenizer(text)["input_ids"]) > 9 for text in rows["text"])
-    assert messages[0].startswith(f"{cut} of 60 sentences were cut to max_length=9")
-    assert messages[1].startswith("60 mentions have an entity type that the tokenizer does not know")
-    with pytest.raises(ValueError, match="of the rows from 0 on, row 0: its two mentions alone exceed max_length=7"):
-        tokenize_dataset(rows, tokenizer, max_length=7)

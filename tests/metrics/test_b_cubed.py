@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, homogeneity_completeness_v_measure
 
-FOLDER = Path(__file__).parents[1] / "metrics" / "b_cubed"
+FOLDER = Path(__file__).parents[2] / "metrics" / "b_cubed"
 SEVEN = [
     "b3_f1",
     "b3_precision",
@@ -85,7 +85,9 @@ def close(expected):
 
 
 # (cluster, class) of 1 to 12 items; a byte an item, because hypothesis draws bytes many times faster than tuples
-items = st.binary(min_size=1, max_size=12).map(lambda data: [(byte % 5, byte // 5 % 5) for byte in data])
+items = st.binary(min_size=1, max_size=12).map(
+    lambda data: [(byte % 5, byte // 5 % 5) for byte in data]
+)
 
 
 @settings(max_examples=10_000, deadline=None)
@@ -108,11 +110,15 @@ def test_bounds(labels):
 
 
 @settings(max_examples=300, deadline=None)
-@given(items, st.permutations(range(5)), st.permutations("vwxyz"), st.randoms(use_true_random=False))
+@given(
+    items, st.permutations(range(5)), st.permutations("vwxyz"), st.randoms(use_true_random=False)
+)
 def test_names_and_order_do_not_matter(labels, cluster_names, class_names, random):
     clusters, classes = zip(*labels, strict=True)
     shuffled = random.sample(labels, len(labels))
-    renamed = scores_of([cluster_names[k] for k, _ in shuffled], [class_names[c] for _, c in shuffled])
+    renamed = scores_of(
+        [cluster_names[k] for k, _ in shuffled], [class_names[c] for _, c in shuffled]
+    )
     assert renamed == close(scores_of(clusters, classes))
 
 
@@ -142,17 +148,23 @@ def test_one_cluster_single_items_and_the_classes_themselves(classes):
 def test_equals_scikit_learn(n_classes, n_clusters):
     random = np.random.default_rng(n_classes)
     classes = random.integers(n_classes, size=5000)
-    clusters = np.where(random.random(5000) < 0.5, classes % n_clusters, random.integers(n_clusters, size=5000))
+    clusters = np.where(
+        random.random(5000) < 0.5, classes % n_clusters, random.integers(n_clusters, size=5000)
+    )
     for beta in (0.5, 1.0, 2.0):
         scores = scores_of(clusters, classes, beta=beta)
         expected = homogeneity_completeness_v_measure(classes, clusters, beta=beta)
-        assert [scores[f"v_measure_{part}"] for part in ("homogeneity", "completeness", "f1")] == close(expected)
+        assert [
+            scores[f"v_measure_{part}"] for part in ("homogeneity", "completeness", "f1")
+        ] == close(expected)
     assert scores["ari"] == close(adjusted_rand_score(classes, clusters))
 
 
 def labels_of(table):
     """Lists of clusters and classes from rows (classes) of counts (one number a cluster)."""
-    cells = [(k, c) for c, row in enumerate(table) for k, count in enumerate(row) for _ in range(count)]
+    cells = [
+        (k, c) for c, row in enumerate(table) for k, count in enumerate(row) for _ in range(count)
+    ]
     return tuple(zip(*cells, strict=True))
 
 
@@ -161,7 +173,11 @@ def labels_of(table):
     [  # Bagga and Baldwin 1998, section 3: chains of 5, 2 and 5 mentions; a response merges two of them
         ([[5, 0], [0, 2], [0, 5]], 16 / 21, 1.0),  # printed as 76%
         ([[5, 0], [0, 2], [5, 0]], 7 / 12, 1.0),  # printed as 58%
-        ([[1, 1, 0], [1, 2, 1], [0, 0, 4]], (1 + 5 / 3 + 17 / 5) / 10, (1 + 6 / 4 + 4) / 10),  # worked by hand
+        (
+            [[1, 1, 0], [1, 2, 1], [0, 0, 4]],
+            (1 + 5 / 3 + 17 / 5) / 10,
+            (1 + 6 / 4 + 4) / 10,
+        ),  # worked by hand
     ],
 )
 def test_b_cubed_of_the_literature(table, precision, recall):
@@ -228,7 +244,9 @@ def test_ignored_items_leave_no_trace():
 
 def test_large_counts_do_not_overflow():
     n = 200_000  # the adjusted Rand index multiplies pair counts: 10 ** 20, past 64 bits
-    scores = scores_of(np.arange(n) % 2, np.arange(n) // 2 % 2)  # a quarter of the items in each of four cells
+    scores = scores_of(
+        np.arange(n) % 2, np.arange(n) // 2 % 2
+    )  # a quarter of the items in each of four cells
     together, on_a_side = 4 * math.comb(n // 4, 2), 2 * math.comb(n // 2, 2)
     chance = Fraction(on_a_side**2, math.comb(n, 2))
     assert scores["ari"] == close(float((together - chance) / (on_a_side - chance)))
@@ -247,7 +265,9 @@ FORMS = {
     "strings": lambda labels: [f"name {label}" for label in labels],
     "digits": lambda labels: ["0" * label for label in labels],  # "" and "000" are no integers
     "numpy strings": lambda labels: np.array([f"name {label}" for label in labels]),
-    "pandas strings": lambda labels: pd.Series([f"name {label}" for label in labels], index=[9, 8, 7, 6]),
+    "pandas strings": lambda labels: pd.Series(
+        [f"name {label}" for label in labels], index=[9, 8, 7, 6]
+    ),
     "categories": lambda labels: pd.Series([f"name {label}" for label in labels], dtype="category"),
 }
 
@@ -272,41 +292,113 @@ def test_numbers_written_as_strings_stay_apart(metric):
 
 BAD = {
     "empty": (dict(predictions=[], references=[]), r"predictions is empty: pass"),
-    "lengths": (dict(predictions=[1, 2], references=[1]), r"predictions has 2 items but references has 1: pass"),
+    "lengths": (
+        dict(predictions=[1, 2], references=[1]),
+        r"predictions has 2 items but references has 1: pass",
+    ),
     "no references": (dict(predictions=[1], references=None), r"references is None: pass"),
     "no predictions": (dict(predictions=None, references=[1]), r"predictions is None: pass"),
-    "None": (dict(predictions=[1, 2], references=["a", None]), r"references\[1\] is missing \(None\): give"),
-    "NaN": (dict(predictions=[1, math.nan], references=[1, 2]), r"predictions\[1\] is missing \(nan\): give"),
-    "NaN in numpy": (dict(predictions=np.array([math.nan]), references=[1]), r"predictions\[0\] is missing"),
+    "None": (
+        dict(predictions=[1, 2], references=["a", None]),
+        r"references\[1\] is missing \(None\): give",
+    ),
+    "NaN": (
+        dict(predictions=[1, math.nan], references=[1, 2]),
+        r"predictions\[1\] is missing \(nan\): give",
+    ),
+    "NaN in numpy": (
+        dict(predictions=np.array([math.nan]), references=[1]),
+        r"predictions\[0\] is missing",
+    ),
     "NA in pandas": (
         dict(predictions=pd.Series([1, None], dtype="Int64"), references=[1, 2]),
         r"predictions\[1\] is mi",
     ),
-    "masked": (dict(predictions=np.ma.array([1, 2], mask=[0, 1]), references=[1, 2]), r"predictions\[1\] is missing"),
-    "floats": (dict(predictions=[1, 2], references=[0.2, 0.4]), r"references\[0\] is a float: .* convert"),
-    "float among integers": (dict(predictions=[1, 2.5], references=[1, 2]), r"predictions\[1\] is a float: .* convert"),
-    "numpy floats": (dict(predictions=np.ones(2, np.float32), references=[1, 2]), r"predictions\[0\] is a float"),
-    "torch floats": (dict(predictions=torch.ones(2).bfloat16(), references=[1, 2]), r"predictions\[0\] is a float"),
-    "booleans": (dict(predictions=[True, False], references=[1, 2]), r"predictions\[0\] is a bool: .* convert"),
-    "nested": (dict(predictions=[[1], [2]], references=[1, 2]), r"predictions\[0\] is a list: flatten"),
-    "two dimensions": (dict(predictions=np.ones((2, 1), int), references=[1, 2]), r"predictions has 2 dim.*: flatten"),
-    "no dimension": (dict(predictions=torch.tensor(1), references=[1]), r"predictions has 0 dim.*: flatten"),
-    "table": (dict(predictions=pd.DataFrame({"a": [1]}), references=[1]), r"predictions has 2 dim.*: flatten"),
-    "one string": (dict(predictions="ab", references=[1, 2]), r"predictions is of type str: pass a list"),
-    "set": (dict(predictions={1, 2}, references=[1, 2]), r"predictions is of type set: pass a list"),
+    "masked": (
+        dict(predictions=np.ma.array([1, 2], mask=[0, 1]), references=[1, 2]),
+        r"predictions\[1\] is missing",
+    ),
+    "floats": (
+        dict(predictions=[1, 2], references=[0.2, 0.4]),
+        r"references\[0\] is a float: .* convert",
+    ),
+    "float among integers": (
+        dict(predictions=[1, 2.5], references=[1, 2]),
+        r"predictions\[1\] is a float: .* convert",
+    ),
+    "numpy floats": (
+        dict(predictions=np.ones(2, np.float32), references=[1, 2]),
+        r"predictions\[0\] is a float",
+    ),
+    "torch floats": (
+        dict(predictions=torch.ones(2).bfloat16(), references=[1, 2]),
+        r"predictions\[0\] is a float",
+    ),
+    "booleans": (
+        dict(predictions=[True, False], references=[1, 2]),
+        r"predictions\[0\] is a bool: .* convert",
+    ),
+    "nested": (
+        dict(predictions=[[1], [2]], references=[1, 2]),
+        r"predictions\[0\] is a list: flatten",
+    ),
+    "two dimensions": (
+        dict(predictions=np.ones((2, 1), int), references=[1, 2]),
+        r"predictions has 2 dim.*: flatten",
+    ),
+    "no dimension": (
+        dict(predictions=torch.tensor(1), references=[1]),
+        r"predictions has 0 dim.*: flatten",
+    ),
+    "table": (
+        dict(predictions=pd.DataFrame({"a": [1]}), references=[1]),
+        r"predictions has 2 dim.*: flatten",
+    ),
+    "one string": (
+        dict(predictions="ab", references=[1, 2]),
+        r"predictions is of type str: pass a list",
+    ),
+    "set": (
+        dict(predictions={1, 2}, references=[1, 2]),
+        r"predictions is of type set: pass a list",
+    ),
     "number": (dict(predictions=1, references=[1]), r"predictions is of type int: pass a list"),
-    "generator": (dict(predictions=[1], references=(i for i in [1])), r"references is of type generator: pass a list"),
-    "mixed": (dict(predictions=[1, "a"], references=[1, 2]), r"predictions mixes integers and strings: convert"),
-    "wide": (dict(predictions=[2**63], references=[1]), r"predictions holds an integer of more than 64 bits: convert"),
-    "wide numpy": (dict(predictions=np.array([2**63], np.uint64), references=[1]), r"predictions holds an integer of"),
+    "generator": (
+        dict(predictions=[1], references=(i for i in [1])),
+        r"references is of type generator: pass a list",
+    ),
+    "mixed": (
+        dict(predictions=[1, "a"], references=[1, 2]),
+        r"predictions mixes integers and strings: convert",
+    ),
+    "wide": (
+        dict(predictions=[2**63], references=[1]),
+        r"predictions holds an integer of more than 64 bits: convert",
+    ),
+    "wide numpy": (
+        dict(predictions=np.array([2**63], np.uint64), references=[1]),
+        r"predictions holds an integer of",
+    ),
     "beta 0": (dict(predictions=[1], references=[1], beta=0), r"beta is 0: it must be"),
     "beta below 0": (dict(predictions=[1], references=[1], beta=-1.0), r"beta is -1.0: it must be"),
     "beta NaN": (dict(predictions=[1], references=[1], beta=math.nan), r"beta is nan: it must be"),
-    "beta infinite": (dict(predictions=[1], references=[1], beta=math.inf), r"beta is inf: it must be"),
+    "beta infinite": (
+        dict(predictions=[1], references=[1], beta=math.inf),
+        r"beta is inf: it must be",
+    ),
     "beta no number": (dict(predictions=[1], references=[1], beta="1"), r"beta is '1': it must be"),
-    "all ignored": (dict(predictions=[1, 2], references=["a", "a"], ignore_label="a"), r"ignore_label 'a' drops all 2"),
-    "ignored type": (dict(predictions=[1], references=[1], ignore_label="a"), r"ignore_label is of type str.*: give"),
-    "ignored float": (dict(predictions=[1], references=[1], ignore_label=1.5), r"ignore_label\[0\] is a float"),
+    "all ignored": (
+        dict(predictions=[1, 2], references=["a", "a"], ignore_label="a"),
+        r"ignore_label 'a' drops all 2",
+    ),
+    "ignored type": (
+        dict(predictions=[1], references=[1], ignore_label="a"),
+        r"ignore_label is of type str.*: give",
+    ),
+    "ignored float": (
+        dict(predictions=[1], references=[1], ignore_label=1.5),
+        r"ignore_label\[0\] is a float",
+    ),
 }
 
 
@@ -316,7 +408,9 @@ def test_bad_input_is_named_in_one_line(metric, arguments, message):
         with pytest.raises(ValueError, match=message) as caught:
             compute(**arguments)
         assert "\n" not in str(caught.value)
-    assert metric.compute(predictions=CLUSTERS, references=CLASSES)["n_items"] == 4  # nothing of it was kept
+    assert (
+        metric.compute(predictions=CLUSTERS, references=CLASSES)["n_items"] == 4
+    )  # nothing of it was kept
 
 
 def test_compute_without_anything_added(metric):
@@ -326,18 +420,24 @@ def test_compute_without_anything_added(metric):
 
 def test_add_and_add_batch_equal_compute(metric):
     clusters, classes = list(range(5)) * 6, [f"class {i % 7}" for i in range(30)]
-    expected = metric.compute(predictions=clusters, references=classes, beta=2, ignore_label="class 3")
+    expected = metric.compute(
+        predictions=clusters, references=classes, beta=2, ignore_label="class 3"
+    )
     for cluster, class_ in zip(torch.tensor(clusters), classes, strict=True):
         metric.add(prediction=cluster, reference=class_)
     assert metric.compute(beta=2, ignore_label="class 3") == expected
     for start in range(0, 30, 8):
-        metric.add_batch(predictions=np.array(clusters[start : start + 8]), references=classes[start : start + 8])
+        metric.add_batch(
+            predictions=np.array(clusters[start : start + 8]), references=classes[start : start + 8]
+        )
     assert metric.compute(beta=2, ignore_label="class 3") == expected
 
 
 def test_a_bad_batch_is_refused_and_the_others_kept(metric):
     metric.add_batch(predictions=[1, 2], references=["a", "b"])
-    with pytest.raises(ValueError, match="predictions mixes integers and strings over its batches: convert"):
+    with pytest.raises(
+        ValueError, match="predictions mixes integers and strings over its batches: convert"
+    ):
         metric.add_batch(predictions=["3"], references=["c"])
     with pytest.raises(ValueError, match=r"predictions\[0\] is a float"):
         metric.add(prediction=3.7, reference="c")
@@ -347,12 +447,16 @@ def test_a_bad_batch_is_refused_and_the_others_kept(metric):
 
 
 def test_combine(metric, tmp_path):
-    swapped = evaluate.load(str(FOLDER / "b_cubed.py"), cache_dir=str(tmp_path), keep_in_memory=True)
+    swapped = evaluate.load(
+        str(FOLDER / "b_cubed.py"), cache_dir=str(tmp_path), keep_in_memory=True
+    )
     combined = evaluate.combine({"one": metric, "other": swapped})
     combined.add_batch(predictions=CLUSTERS, references=CLASSES)
     scores = combined.compute()
     expected = scores_of(CLUSTERS, CLASSES)
-    assert scores == {f"{name}_{key}": value for name in ("one", "other") for key, value in expected.items()}
+    assert scores == {
+        f"{name}_{key}": value for name in ("one", "other") for key, value in expected.items()
+    }
 
 
 TWO_PROCESSES = """

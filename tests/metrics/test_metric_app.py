@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import SpaceCard
 
-FOLDER = Path(__file__).parents[1] / "metrics" / "b_cubed"
+FOLDER = Path(__file__).parents[2] / "metrics" / "b_cubed"
 
 pytestmark = pytest.mark.extended
 
@@ -24,16 +24,29 @@ def page_url(tmp_path_factory):
     environment = tmp_path_factory.mktemp("space") / "venv"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     gradio = f"gradio=={SpaceCard.load(FOLDER / 'README.md').data.sdk_version}"
-    install = [environment / "bin" / "pip", "install", "--quiet", "-r", FOLDER / "requirements.txt", gradio]
+    install = [
+        environment / "bin" / "pip",
+        "install",
+        "--quiet",
+        "-r",
+        FOLDER / "requirements.txt",
+        gradio,
+    ]
     subprocess.run(install, check=True, env={**os.environ, "PIP_CONSTRAINT": ""})
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    settings = {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False", "NO_PROXY": "127.0.0.1"}
+    settings = {
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "NO_PROXY": "127.0.0.1",
+    }
     command = [environment / "bin" / "python", "app.py"]
-    with subprocess.Popen(command, cwd=FOLDER, env={**os.environ, **settings, "PYTHONDONTWRITEBYTECODE": "1"}) as app:
+    with subprocess.Popen(
+        command, cwd=FOLDER, env={**os.environ, **settings, "PYTHONDONTWRITEBYTECODE": "1"}
+    ) as app:
         try:
             wait_for(url, app)
             yield url
@@ -60,8 +73,15 @@ def browser(tmp_path_factory):
     assert chromium and driver, "this test needs Chromium: apt-get install chromium chromium-driver"
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    switches = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
-    for switch in [*switches.split(), "disable-component-update", "disable-sync", "window-size=1100,1000"]:
+    switches = (
+        "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
+    )
+    for switch in [
+        *switches.split(),
+        "disable-component-update",
+        "disable-sync",
+        "window-size=1100,1000",
+    ]:
         options.add_argument(f"--{switch}")
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
     browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
@@ -126,15 +146,39 @@ def test_options_reach_the_metric(page):
 
 BAD = {
     "empty": (dict(predictions="", references=""), "predictions is empty: pass"),
-    "lengths": (dict(predictions="0\n1", references="a"), "predictions has 2 items but references has 1: pass"),
-    "blank line": (dict(predictions="0\n\n1", references="a\nb\nc"), "predictions[1] is missing (None): give"),
+    "lengths": (
+        dict(predictions="0\n1", references="a"),
+        "predictions has 2 items but references has 1: pass",
+    ),
+    "blank line": (
+        dict(predictions="0\n\n1", references="a\nb\nc"),
+        "predictions[1] is missing (None): give",
+    ),
     "NaN": (dict(predictions="0\nNaN", references="a\nb"), "predictions[1] is missing (nan): give"),
-    "None": (dict(predictions="0\n1", references="a\nNone"), "references[1] is missing (None): give"),
-    "float": (dict(predictions="0.5\n1.5", references="a\nb"), "predictions[0] is a float: labels must be"),
-    "nested": (dict(predictions="[0, 1]\n[2]", references="a\nb"), "predictions[0] is a list: flatten"),
-    "mixed": (dict(predictions="0\nx", references="a\nb"), "predictions mixes integers and strings: convert"),
-    "beta": (dict(predictions="0", references="a", beta="0"), "beta is 0: it must be a number above 0"),
-    "ignored": (dict(predictions="0", references="a", ignore_label="a"), "ignore_label 'a' drops all 1 items: choose"),
+    "None": (
+        dict(predictions="0\n1", references="a\nNone"),
+        "references[1] is missing (None): give",
+    ),
+    "float": (
+        dict(predictions="0.5\n1.5", references="a\nb"),
+        "predictions[0] is a float: labels must be",
+    ),
+    "nested": (
+        dict(predictions="[0, 1]\n[2]", references="a\nb"),
+        "predictions[0] is a list: flatten",
+    ),
+    "mixed": (
+        dict(predictions="0\nx", references="a\nb"),
+        "predictions mixes integers and strings: convert",
+    ),
+    "beta": (
+        dict(predictions="0", references="a", beta="0"),
+        "beta is 0: it must be a number above 0",
+    ),
+    "ignored": (
+        dict(predictions="0", references="a", ignore_label="a"),
+        "ignore_label 'a' drops all 1 items: choose",
+    ),
 }
 
 

@@ -76,11 +76,15 @@ class LoopbackHub:
 
     def __init__(self):
         self.repos: dict[tuple[str, str], Repo] = {}
-        self.requests: list[str] = []  # "METHOD /path" of every request, in the order of their arrival
+        self.requests: list[
+            str
+        ] = []  # "METHOD /path" of every request, in the order of their arrival
         self.cut = ""  # answers to paths with this in it break off half-way
         self.large_files: Files = {}  # by the SHA-256 that LFS names them by
         self.lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
+        self.server = ThreadingHTTPServer(
+            ("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self})
+        )
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def __enter__(self) -> "LoopbackHub":
@@ -91,10 +95,16 @@ class LoopbackHub:
         self.server.shutdown()
         self.server.server_close()
 
-    def add_folder(self, repo_type: str, repo_id: str, folder: str | Path, private: bool = False) -> Repo:
+    def add_folder(
+        self, repo_type: str, repo_id: str, folder: str | Path, private: bool = False
+    ) -> Repo:
         """Creates a "model", "dataset" or "space" that holds the files of a folder. A bare name is allowed."""
         repo = self.repos[f"{repo_type}s", repo_id] = Repo(private)
-        paths = [path for path in Path(folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        paths = [
+            path
+            for path in Path(folder).rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        ]
         repo.commit({path.relative_to(folder).as_posix(): path.read_bytes() for path in paths})
         return repo
 
@@ -145,11 +155,20 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(error.status, json.dumps({"error": str(error)}).encode(), headers)
 
     def _route(self, path: str, body: bytes) -> None:
-        if self.command == "POST" and "/paths-info/" not in path:  # the one question that is asked by POST
+        if (
+            self.command == "POST" and "/paths-info/" not in path
+        ):  # the one question that is asked by POST
             self._check_token()
         if path == "/api/whoami-v2":
             self._check_token()
-            self._send_json({"type": "user", "name": USER, "orgs": [], "auth": {"accessToken": {"role": "write"}}})
+            self._send_json(
+                {
+                    "type": "user",
+                    "name": USER,
+                    "orgs": [],
+                    "auth": {"accessToken": {"role": "write"}},
+                }
+            )
         elif path == "/api/repos/create":
             self._create(json.loads(body))
         elif path == "/api/validate-yaml":
@@ -165,7 +184,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_file(*self._repo(repo_type or "models", repo_id).at(revision), name)
         elif match := API_URL.fullmatch(path):
             repo_type, repo_id, verb, revision, name = match.groups()
-            self._send_json(self._repository(repo_type, repo_id, verb, revision or "main", name or "", body))
+            self._send_json(
+                self._repository(repo_type, repo_id, verb, revision or "main", name or "", body)
+            )
         else:
             raise HubError(404, "", f"this hub has no {path}")
 
@@ -178,9 +199,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _repo(self, repo_type: str, repo_id: str) -> Repo:
         repo = self.hub.repos.get((repo_type, repo_id))
-        hidden = repo is not None and repo.private and self.headers.get("Authorization") != f"Bearer {TOKEN}"
+        hidden = (
+            repo is not None
+            and repo.private
+            and self.headers.get("Authorization") != f"Bearer {TOKEN}"
+        )
         if repo is None or hidden:
-            raise HubError(401 if hidden else 404, "RepoNotFound", f"there is no {repo_type[:-1]} {repo_id}")
+            raise HubError(
+                401 if hidden else 404, "RepoNotFound", f"there is no {repo_type[:-1]} {repo_id}"
+            )
         return repo
 
     def _create(self, request: dict) -> None:
@@ -197,7 +224,9 @@ class _Handler(BaseHTTPRequestHandler):
         href = f"{self.hub.url}/lfs/{wanted['oid']}"
         return {"oid": wanted["oid"], "size": wanted["size"], "actions": {"upload": {"href": href}}}
 
-    def _repository(self, repo_type: str, repo_id: str, verb: str | None, revision: str, name: str, body: bytes):
+    def _repository(
+        self, repo_type: str, repo_id: str, verb: str | None, revision: str, name: str, body: bytes
+    ):
         """The JSON answer about one repository, at one revision."""
         repo = self._repo(repo_type, repo_id)
         sha, files = repo.at(revision)
@@ -205,22 +234,40 @@ class _Handler(BaseHTTPRequestHandler):
             main = {"name": "main", "ref": "refs/heads/main", "targetCommit": sha}
             return {"branches": [main], "tags": [], "converts": []}
         if verb == "tree":
-            return _tree(files, name, recursive=self.query.get("recursive", "").lower() in ("true", "1"))
+            return _tree(
+                files, name, recursive=self.query.get("recursive", "").lower() in ("true", "1")
+            )
         if verb == "paths-info":
             entries = _entries(files)
             return [entries[path] for path in parse_qs(body.decode())["paths"] if path in entries]
         if verb == "preupload":
             paths = [file["path"] for file in json.loads(body)["files"]]
             modes = {path: "lfs" if path.endswith(LARGE) else "regular" for path in paths}
-            return {"files": [{"path": path, "uploadMode": modes[path], "shouldIgnore": False} for path in paths]}
+            return {
+                "files": [
+                    {"path": path, "uploadMode": modes[path], "shouldIgnore": False}
+                    for path in paths
+                ]
+            }
         if verb == "commit":
             operations = [json.loads(line) for line in body.splitlines()]
             sha = repo.commit(_changed(files, operations, self.hub.large_files))
-            return {"success": True, "commitOid": sha, "commitUrl": f"{self.hub.url}/{repo_id}/commit/{sha}"}
+            return {
+                "success": True,
+                "commitOid": sha,
+                "commitUrl": f"{self.hub.url}/{repo_id}/commit/{sha}",
+            }
         siblings = [
-            {"rfilename": path, "size": len(content), "blobId": _oid(content)} for path, content in files.items()
+            {"rfilename": path, "size": len(content), "blobId": _oid(content)}
+            for path, content in files.items()
         ]
-        return {"id": repo_id, "sha": sha, "private": repo.private, "tags": [], "siblings": siblings}
+        return {
+            "id": repo_id,
+            "sha": sha,
+            "private": repo.private,
+            "tags": [],
+            "siblings": siblings,
+        }
 
     def _send_file(self, sha: str, files: Files, name: str) -> None:
         if name not in files:
@@ -250,13 +297,18 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _oid(content: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # as git names a file's content
+    return hashlib.sha1(
+        b"blob %d\0" % len(content) + content
+    ).hexdigest()  # as git names a file's content
 
 
 def _entries(files: Files) -> dict[str, dict]:
     """Descriptions of all files, and of all folders that hold them, by path."""
     folders = {parent.as_posix() for path in files for parent in Path(path).parents} - {"."}
-    entries = {path: {"type": "directory", "path": path, "oid": _oid(path.encode()), "size": 0} for path in folders}
+    entries = {
+        path: {"type": "directory", "path": path, "oid": _oid(path.encode()), "size": 0}
+        for path in folders
+    }
     for path, content in files.items():
         entries[path] = {"type": "file", "path": path, "oid": _oid(content), "size": len(content)}
     return entries
@@ -281,7 +333,11 @@ def _changed(files: Files, operations: list[dict], large_files: Files) -> Files:
         elif key == "deletedFile":
             del files[value["path"]]
         elif key == "deletedFolder":
-            files = {path: content for path, content in files.items() if not path.startswith(value["path"])}
+            files = {
+                path: content
+                for path, content in files.items()
+                if not path.startswith(value["path"])
+            }
         elif key != "header":
             raise HubError(400, "", f"this hub can't {key}")
     return files

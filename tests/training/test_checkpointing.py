@@ -1,4 +1,4 @@
-"""Runs that are killed, stopped, or out of disk go on as if nothing had happened."""
+"""Runs that are killed, stopped, or out of disk resume as if nothing had happened."""
 
 import json
 import logging
@@ -13,10 +13,17 @@ import torch
 
 from modeling_siamure.training.checkpointing import find_damage, find_last_checkpoint
 
-from .test_distributed import REPOSITORY, Result, execute
-from .test_trainer import changed, make_trainer, weights
+from ..helpers.commands import REPOSITORY
+from ..helpers.distributed import Result, execute
+from ..helpers.models import changed, make_trainer, weights
 
-STEADY = {"save_strategy": "steps", "save_steps": 1, "save_total_limit": 3, "dropout": 0.1, "logging_steps": 3}
+STEADY = {
+    "save_strategy": "steps",
+    "save_steps": 1,
+    "save_total_limit": 3,
+    "dropout": 0.1,
+    "logging_steps": 3,
+}
 STEADY |= {"rows": 45, "num_train_epochs": 4, "per_device_train_batch_size": 4, "processes": 2}
 
 
@@ -50,7 +57,7 @@ def stopped(encoder, tmp_path_factory):
     return folder, output
 
 
-def test_a_killed_run_goes_on(stopped):
+def test_a_killed_run_resumes(stopped):
     folder, output = stopped
     assert output.count("killed with") == 3
     assert_equal(final(folder / "killed"), final(folder / "whole"), atol=1e-6)
@@ -58,7 +65,9 @@ def test_a_killed_run_goes_on(stopped):
 
 @pytest.mark.extended
 def test_twenty_kills(encoder, stopped, tmp_path):
-    runs = [{**STEADY, "output_dir": str(tmp_path / str(number)), "kills": 4} for number in range(5)]
+    runs = [
+        {**STEADY, "output_dir": str(tmp_path / str(number)), "kills": 4} for number in range(5)
+    ]
     statuses, output = execute(encoder, tmp_path, runs)
     assert set(statuses) == {0} and output.count("killed with") == 20, output
     for number in range(5):
@@ -70,7 +79,7 @@ def test_signals_save_a_checkpoint_and_say_where(stopped, number):
     """One of two processes is told to stop; both do, at one step."""
     folder, output = stopped
     checkpoint = folder / number.name / "checkpoint-7"
-    assert f"{number.name}: saved {checkpoint}; go on with --resume_from_checkpoint true" in output
+    assert f"{number.name}: saved {checkpoint}; resume with --resume_from_checkpoint true" in output
     assert "Traceback" not in output
     assert find_damage(checkpoint) is None
     assert_equal(final(folder / number.name), final(folder / "whole"), atol=1e-6)
@@ -87,11 +96,21 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(encoder, tmp_path):
     jobs = tmp_path / "jobs.json"
     jobs.write_text(json.dumps([{**STEADY, "encoder": encoder, "output_dir": str(run)}]))
     script = (
-        'mount -t tmpfs -o size=1m tmpfs "$1" && "$0" -m tests.distributed_run "$2"; '
+        'mount -t tmpfs -o size=1m tmpfs "$1" && "$0" -m tests.helpers.distributed "$2"; '
         'ls "$1"; cp -r "$1"/checkpoint-1 "$3"'
     )
     done = subprocess.run(
-        ["unshare", "-rm", "bash", "-c", script, sys.executable, str(run), str(jobs), str(tmp_path)],
+        [
+            "unshare",
+            "-rm",
+            "bash",
+            "-c",
+            script,
+            sys.executable,
+            str(run),
+            str(jobs),
+            str(tmp_path),
+        ],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -99,7 +118,10 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(encoder, tmp_path):
     assert "status 1" in done.stdout and "checkpoint-1" in done.stdout
     assert "_unfinished" not in done.stdout
     last = next(line for line in done.stderr.splitlines() if "CheckpointError: " in line)
-    assert "checkpoint-2 could not be written" in last and f"{run}/checkpoint-1 is whole: make room" in last
+    assert (
+        "checkpoint-2 could not be written" in last
+        and f"{run}/checkpoint-1 is whole: make room" in last
+    )
     assert find_damage(tmp_path / "checkpoint-1") is None
 
 
@@ -108,7 +130,9 @@ def checkpoints(encoder, rows, tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
     trainer = make_trainer(encoder, rows, folder, save_strategy="steps", save_steps=2)
     trainer.train()
-    assert sorted(path.name for path in folder.iterdir()) == [f"checkpoint-{step}" for step in (2, 4, 6, 8)]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"checkpoint-{step}" for step in (2, 4, 6, 8)
+    ]
     return folder
 
 
@@ -123,7 +147,9 @@ def checkpoints(encoder, rows, tmp_path_factory):
         "neighbors.safetensors",
     ],
 )
-def test_a_half_written_checkpoint_is_passed_over(encoder, rows, checkpoints, tmp_path, caplog, name):
+def test_a_half_written_checkpoint_is_passed_over(
+    encoder, rows, checkpoints, tmp_path, caplog, name
+):
     folder = tmp_path / "run"
     shutil.copytree(checkpoints, folder)
     (folder / "_unfinished" / "checkpoint-9").mkdir(parents=True)
@@ -133,21 +159,32 @@ def test_a_half_written_checkpoint_is_passed_over(encoder, rows, checkpoints, tm
     with caplog.at_level(logging.WARNING):
         assert find_last_checkpoint(folder) == folder / "checkpoint-6"
     assert f"{folder / 'checkpoint-8'} is ignored: {name} is cut short" in caplog.messages
-    assert f"{folder / '_unfinished' / 'checkpoint-9'} is ignored: it was being written" in caplog.text
+    assert (
+        f"{folder / '_unfinished' / 'checkpoint-9'} is ignored: it was being written" in caplog.text
+    )
     trainer = make_trainer(encoder, rows, folder)
-    with pytest.raises(ValueError, match=f"checkpoint-8 can't be resumed from: {name} is cut short"):
+    with pytest.raises(
+        ValueError, match=f"checkpoint-8 can't be resumed from: {name} is cut short"
+    ):
         trainer.train(resume_from_checkpoint=str(folder / "checkpoint-8"))
 
 
 @pytest.mark.parametrize("step", [2, 4, 6])
-def test_logs_go_on_bit_for_bit(encoder, rows, tmp_path, step):
+def test_logs_resume_bit_for_bit(encoder, rows, tmp_path, step):
     """Checkpoints within the first phase, at its end and within the second, between two logged steps."""
-    options = {"logging_steps": 3, "save_strategy": "steps", "save_steps": 2, "lr_scheduler_type": "cosine"}
+    options = {
+        "logging_steps": 3,
+        "save_strategy": "steps",
+        "save_steps": 2,
+        "lr_scheduler_type": "cosine",
+    }
     whole = make_trainer(encoder, rows, tmp_path / "whole", **options)
     whole.train()
     resumed = make_trainer(encoder, rows, tmp_path / "resumed", **options)
     resumed.train(resume_from_checkpoint=str(tmp_path / "whole" / f"checkpoint-{step}"))
-    assert whole.state.log_history[:-1] == resumed.state.log_history[:-1]  # the last one is of running times
+    assert (
+        whole.state.log_history[:-1] == resumed.state.log_history[:-1]
+    )  # the last one is of running times
     assert not changed(weights(whole), weights(resumed))
     for name in ("optimizer", "lr_scheduler"):
         states = [
@@ -164,7 +201,10 @@ def test_nothing_to_resume_is_a_beginning(encoder, rows, tmp_path, caplog):
     begun = make_trainer(encoder, rows, tmp_path / "begun")
     with caplog.at_level(logging.WARNING):
         begun.train(resume_from_checkpoint=True)
-    assert f"{tmp_path / 'begun'} has no whole checkpoint yet: starting from the beginning" in caplog.messages
+    assert (
+        f"{tmp_path / 'begun'} has no whole checkpoint yet: starting from the beginning"
+        in caplog.messages
+    )
     assert not changed(weights(whole), weights(begun))
 
 
