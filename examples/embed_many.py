@@ -1,12 +1,12 @@
-"""Embeds more sentences than one machine should: the embedding part, spread over a Ray cluster.
+"""Embed more sentences than one machine should: the embedding part, spread over a Ray cluster.
 
     pip install ".[ray]"
     python examples/embed_many.py siamure-demo "marked/*.parquet" embedded --workers 1
 
 Reads Parquet files with a `text` column of marked sentences, block by block, and writes Parquet
-files with all columns and h as `relation_embedding` and the cluster as `cluster`. Without
+files with all columns, h as `relation_embedding` and the cluster as `cluster`. Without
 `RAY_ADDRESS` it starts Ray on this machine; on a cluster, paths must be ones that all its machines
-reach. Blocks that a lost machine had are done again by others.
+reach. Blocks of a machine that is lost are embedded again by others.
 """
 
 import argparse
@@ -45,7 +45,7 @@ class Embedder:
 
 
 def main() -> None:
-    """Run the command."""
+    """Embed the files; a mistake on the line is one line and exit status 2."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,10 +1,10 @@
-"""From plain text to JSON lines: the pairs of entities that a spaCy pipeline finds in one sentence.
+"""Write the pairs of entities that a spaCy pipeline finds in one sentence, as JSON lines.
 
     pip install ".[spacy]" && python -m spacy download en_core_web_sm
     python examples/plain_text.py notes.txt pairs.jsonl --model en_core_web_sm
     accelerate launch train.py recipes/default.yaml --train_file pairs.jsonl
 
-The pipeline is yours: any that sets `doc.ents`. Which entity is the head, text does not say; it is
+The pipeline is yours: any that sets `doc.ents`. Text does not say which entity is the head; it is
 the one that comes first.
 """
 
@@ -23,8 +23,8 @@ def entity_pairs(doc: Doc, max_tokens: int = 30) -> Iterator[dict[str, object]]:
 
     Args:
         doc: A document with entities and sentence boundaries.
-        max_tokens: The most tokens from the begin of the first to the end of the second; farther
-            pairs say little.
+        max_tokens: Largest number of tokens from the start of the first to the end of the second;
+            pairs that lie farther apart say little.
     """
     for sentence in doc.sents:
         for head, tail in itertools.combinations(sentence.ents, 2):
@@ -43,7 +43,7 @@ def entity_pairs(doc: Doc, max_tokens: int = 30) -> Iterator[dict[str, object]]:
 
 
 def main() -> None:
-    """Run the command."""
+    """Write the pairs; a mistake on the line is one line and exit status 2."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
