@@ -1,11 +1,12 @@
-"""Embeds more sentences than one machine should: the embedding part, spread over a Ray cluster.
+"""Embed more sentences than one machine should: the embedding part, spread over a Ray cluster.
 
     pip install ".[ray]"
     python examples/embed_many.py siamure-demo "marked/*.parquet" embedded --workers 1
 
-Reads Parquet files with a `text` column of marked sentences, block by block, and writes Parquet files with all columns
-and h as `relation_embedding` and the cluster as `cluster`. Without `RAY_ADDRESS` it starts Ray on this machine; on a
-cluster, paths must be ones that all its machines reach. Blocks that a lost machine had are done again by others.
+Reads Parquet files with a `text` column of marked sentences, block by block, and writes Parquet
+files with all columns, h as `relation_embedding` and the cluster as `cluster`. Without
+`RAY_ADDRESS` it starts Ray on this machine; on a cluster, paths must be ones that all its machines
+reach. Blocks of a machine that is lost are embedded again by others.
 """
 
 import argparse
@@ -44,6 +45,7 @@ class Embedder:
 
 
 def main() -> None:
+    """Embed the files; a mistake on the line is one line and exit status 2."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -62,7 +64,8 @@ def main() -> None:
     ray.init(log_to_driver=False, include_dashboard=False)
     if args.workers * args.threads >= ray.cluster_resources()["CPU"]:
         parser.error(
-            "the workers take all processors, and Ray needs one to read with; lower --workers or --threads"
+            "the workers take all processors, and Ray needs one to read with; lower --workers or "
+            "--threads"
         )
     rows = ray.data.read_parquet(files)
     if "text" not in rows.schema().names:

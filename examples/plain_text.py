@@ -1,11 +1,11 @@
-"""From plain text to JSON lines: the pairs of entities that a spaCy pipeline finds in one sentence.
+"""Write the pairs of entities that a spaCy pipeline finds in one sentence, as JSON lines.
 
     pip install ".[spacy]" && python -m spacy download en_core_web_sm
     python examples/plain_text.py notes.txt pairs.jsonl --model en_core_web_sm
     accelerate launch train.py recipes/default.yaml --train_file pairs.jsonl
 
-The pipeline is yours: any that sets `doc.ents`. Which entity is the head, text does not say; it is the one that comes
-first.
+The pipeline is yours: any that sets `doc.ents`. Text does not say which entity is the head; it is
+the one that comes first.
 """
 
 import argparse
@@ -19,11 +19,12 @@ from spacy.tokens import Doc
 
 
 def entity_pairs(doc: Doc, max_tokens: int = 30) -> Iterator[dict[str, object]]:
-    """The pairs of entities that share a sentence, as rows for `load_relation_dataset("jsonlines", ...)`.
+    """Yield the pairs of entities that share a sentence, as rows for `load_relation_dataset`.
 
     Args:
         doc: A document with entities and sentence boundaries.
-        max_tokens: The most tokens from the begin of the first to the end of the second; farther pairs say little.
+        max_tokens: Largest number of tokens from the start of the first to the end of the second;
+            pairs that lie farther apart say little.
     """
     for sentence in doc.sents:
         for head, tail in itertools.combinations(sentence.ents, 2):
@@ -42,10 +43,11 @@ def entity_pairs(doc: Doc, max_tokens: int = 30) -> Iterator[dict[str, object]]:
 
 
 def main() -> None:
+    """Write the pairs; a mistake on the line is one line and exit status 2."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("text", type=Path, help="UTF-8, one paragraph a line")
+    parser.add_argument("text", type=Path, help="UTF-8, one paragraph per line")
     parser.add_argument("output", type=Path, help="JSON lines")
     parser.add_argument(
         "--model", required=True, help="name or folder of a spaCy pipeline that finds entities"

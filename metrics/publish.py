@@ -2,7 +2,8 @@
 
     python metrics/publish.py ORG/b_cubed [--push]
 
-The token is the one of `hf auth login`, or HF_TOKEN. Afterwards `evaluate.load("ORG/b_cubed")` works anywhere.
+The token is the one of `hf auth login`, or HF_TOKEN. Afterwards `evaluate.load("ORG/b_cubed")`
+works anywhere.
 """
 
 import argparse
@@ -16,18 +17,28 @@ FILES = ["README.md", "app.py", "b_cubed.py", "requirements.txt"]
 
 
 def main() -> None:
-    """Runs the command; a mistake or an answer of the hub that is no success ends it with one line and status 2."""
-    parser = argparse.ArgumentParser(prog="publish.py", description="Publish the metric as a Space of the hub.")
-    parser.add_argument("repo_id", metavar="ORG/b_cubed", help="the Space; `evaluate` wants it named as the module is")
+    """Run the command; a mistake, or an error of the hub, ends it with one line and status 2."""
+    parser = argparse.ArgumentParser(
+        prog="publish.py", description="Publish the metric as a Space of the hub."
+    )
     parser.add_argument(
-        "--push", action="store_true", help="create the Space and send the files, instead of listing them"
+        "repo_id",
+        metavar="ORG/b_cubed",
+        help="the Space; `evaluate` wants it named as the module is",
+    )
+    parser.add_argument(
+        "--push",
+        action="store_true",
+        help="create the Space and send the files, instead of listing them",
     )
     arguments = parser.parse_args()
 
     organization, _, name = arguments.repo_id.partition("/")
     if not organization or name != FOLDER.name:
         parser.exit(
-            2, f"publish.py: repo_id {arguments.repo_id!r} has to be ORG/{FOLDER.name}, with your name for ORG\n"
+            2,
+            f"publish.py: repo_id {arguments.repo_id!r} has to be ORG/{FOLDER.name}, with your "
+            "name for ORG\n",
         )
     if not arguments.push:
         print(f"Would create the Space {arguments.repo_id} and send (add --push to do it):")
@@ -36,7 +47,9 @@ def main() -> None:
         return
     try:
         api = HfApi()
-        url = api.create_repo(arguments.repo_id, repo_type="space", space_sdk="gradio", exist_ok=True)
+        url = api.create_repo(
+            arguments.repo_id, repo_type="space", space_sdk="gradio", exist_ok=True
+        )
         api.upload_folder(
             repo_id=arguments.repo_id,
             repo_type="space",
@@ -45,7 +58,10 @@ def main() -> None:
             commit_message="Update the metric",
         )
     except (HTTPError, OSError) as error:
-        parser.exit(2, f"publish.py: {arguments.repo_id} was not published: {' '.join(str(error).split())}\n")
+        parser.exit(
+            2,
+            f"publish.py: {arguments.repo_id} was not published: {' '.join(str(error).split())}\n",
+        )
     print(f"Published {url}")
 
 

@@ -100,6 +100,7 @@ def embed_dataset(
     relation_only: bool = False,
     folder: str | os.PathLike | None = None,
     seconds_between_records: float = 30,
+    description: str = "Embedding the sentences",
 ) -> Embeddings:
     """Embed a tokenized dataset without dropout, in float32 or under the accelerator's autocast.
 
@@ -120,6 +121,7 @@ def embed_dataset(
         folder: Where a machine keeps the results, such as `relation.f32`: `(rows, size)` float32
             without a header. The same call, made again after it was cut short, resumes there. By
             default results are in temporary files, which go when they are no longer used.
+        description: What the progress bar says.
         seconds_between_records: How often to write down in the folder how far the work has come.
 
     Raises:
@@ -145,7 +147,7 @@ def embed_dataset(
     with tqdm(
         total=len(order),
         initial=first * batch_size,
-        desc="Embedding",
+        desc=description,
         unit=" sentences",
         disable=not show_progress,
     ) as bar:

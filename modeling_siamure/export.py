@@ -1,4 +1,4 @@
-"""The embedding model for other runtimes: a `torch.export` program, and ONNX (which needs onnx and onnxscript)."""
+"""The embedding model for other runtimes: a `torch.export` program, and ONNX."""
 
 import importlib.util
 from pathlib import Path

@@ -16,30 +16,34 @@ from scipy.special import entr
 from sklearn.metrics import mutual_info_score
 
 _DESCRIPTION = """\
-Compares a clustering with the classes of the same items, by three measures in one call: B3 (each item's cluster
-against its class), V-measure (information shared by clusters and classes) and the adjusted Rand index (pairs of items).
+Compares a clustering with the classes of the same items, by three measures in one call: B3 (each
+item's cluster against its class), V-measure (information shared by clusters and classes) and the
+adjusted Rand index (pairs of items).
 """
 
 _CITATION = """\
 @inproceedings{bagga1998algorithms, title = {Algorithms for Scoring Coreference Chains},
-  author = {Bagga, Amit and Baldwin, Breck}, booktitle = {LREC Workshop on Linguistic Coreference}, year = {1998}}
-@inproceedings{rosenberg2007v, author = {Rosenberg, Andrew and Hirschberg, Julia}, booktitle = {EMNLP-CoNLL},
-  title = {V-Measure: A Conditional Entropy-Based External Cluster Evaluation Measure}, year = {2007}}
-@article{hubert1985comparing, title = {Comparing Partitions}, author = {Hubert, Lawrence and Arabie, Phipps},
-  journal = {Journal of Classification}, year = {1985}}
+  author = {Bagga, Amit and Baldwin, Breck}, booktitle = {LREC Workshop on Linguistic Coreference},
+  year = {1998}}
+@inproceedings{rosenberg2007v, author = {Rosenberg, Andrew and Hirschberg, Julia}, booktitle =
+  {EMNLP-CoNLL}, title = {V-Measure: A Conditional Entropy-Based External Cluster Evaluation
+  Measure}, year = {2007}}
+@article{hubert1985comparing, title = {Comparing Partitions}, author = {Hubert, Lawrence and Arabie,
+  Phipps}, journal = {Journal of Classification}, year = {1985}}
 """
 
 _KWARGS_DESCRIPTION = """
 Args:
-    predictions: the cluster of every item; integers or strings, in a list, numpy array, torch tensor or pandas series.
+    predictions: the cluster of every item; integers or strings, in a list, numpy array, torch
+        tensor or pandas series.
     references: the class of every item; integers or strings, in the same order as `predictions`.
-    beta: above 1 favours recall and completeness, below 1 precision and homogeneity. Default 1.0.
+    beta: above 1 favors recall and completeness, below 1 precision and homogeneity. Default 1.0.
     ignore_label: items of this class (for instance "no_relation") are left out. Default None.
 
 Returns:
     A dictionary: `b3_f1`, `b3_precision`, `b3_recall`, `v_measure_f1`, `v_measure_homogeneity`,
-    `v_measure_completeness` (0 to 1), `ari` (-0.5 to 1), `n_items`, `n_clusters`, `n_classes`, and `n_ignored` when
-    `ignore_label` is given.
+    `v_measure_completeness` (0 to 1), `ari` (-0.5 to 1), `n_items`, `n_clusters`, `n_classes`, and
+    `n_ignored` when `ignore_label` is given.
 
 Examples:
     >>> metric = evaluate.load("b_cubed")
@@ -50,7 +54,7 @@ Examples:
 
 
 def check_labels(labels: Any, name: str) -> np.ndarray:
-    """Turns the labels of n items into an array, or says what is wrong with them.
+    """Turn the labels of n items into an array, or say what is wrong with them.
 
     Args:
         labels: n integers or n strings: a list, a numpy array, a torch tensor, a pandas series.
@@ -60,17 +64,24 @@ def check_labels(labels: Any, name: str) -> np.ndarray:
         Array of shape [n]: int64, or objects that are strings.
 
     Raises:
-        ValueError: not one-dimensional, empty, a missing value, or anything but all integers or all strings.
+        ValueError: not one-dimensional, empty, a missing value, or anything but all integers or all
+            strings.
 
     Example:
         >>> check_labels([3, 1, 3], "predictions")
         array([3, 1, 3])
         >>> check_labels([3.0, 1.0], "predictions")
         Traceback (most recent call last):
-        ValueError: predictions[0] is a float: labels must be integers or strings, convert them with int() or str()
+        ValueError: predictions[0] is a float: labels must be integers or strings, convert them with
+            int() or str()
     """
-    # By type, not isinstance: a masked array has to take the long way, where tolist() gives None for what is masked.
-    is_integer_array = type(labels) is np.ndarray and labels.dtype.kind in "iu" and np.can_cast(labels.dtype, np.int64)
+    # By type, not isinstance: a masked array has to take the long way, where tolist() gives None
+    # for what is masked.
+    is_integer_array = (
+        type(labels) is np.ndarray
+        and labels.dtype.kind in "iu"
+        and np.can_cast(labels.dtype, np.int64)
+    )
     if is_integer_array and labels.ndim == 1 and labels.size:
         return labels.astype(np.int64, copy=False)
     if labels is None:
@@ -78,28 +89,40 @@ def check_labels(labels: Any, name: str) -> np.ndarray:
     if getattr(labels, "ndim", 1) != 1:
         raise ValueError(f"{name} has {labels.ndim} dimensions: flatten it to one label per item")
     if isinstance(labels, (str, bytes, Mapping, AbstractSet)) or not isinstance(labels, Collection):
-        raise ValueError(f"{name} is of type {type(labels).__name__}: pass a list with one label per item")
+        raise ValueError(
+            f"{name} is of type {type(labels).__name__}: pass a list with one label per item"
+        )
 
     values = labels.tolist() if hasattr(labels, "tolist") else list(labels)
     if not values:
         raise ValueError(f"{name} is empty: pass at least one label")
-    kinds = {_kind(type_) for type_ in set(map(type, values))}  # the set first: two or three types, however many items
+    kinds = {
+        _kind(type_) for type_ in set(map(type, values))
+    }  # the set first: two or three types, however many items
     if kinds == {"string"}:
         return np.array(values, dtype=object)
     if kinds == {"integer"}:
         try:
             return np.array(values, dtype=np.int64)
         except OverflowError:
-            raise ValueError(f"{name} holds an integer of more than 64 bits: convert the labels with str()") from None
+            raise ValueError(
+                f"{name} holds an integer of more than 64 bits: convert the labels with str()"
+            ) from None
     if kinds == {"string", "integer"}:
         raise ValueError(f"{name} mixes integers and strings: convert all its labels with str()")
-    row, label = next((row, label) for row, label in enumerate(values) if _kind(type(label)) == "other")
+    row, label = next(
+        (row, label) for row, label in enumerate(values) if _kind(type(label)) == "other"
+    )
     if pd.api.types.is_scalar(label) and pd.isna(label):
-        raise ValueError(f"{name}[{row}] is missing ({label}): give the item a label, or drop it on both sides")
+        raise ValueError(
+            f"{name}[{row}] is missing ({label}): give the item a label, or drop it on both sides"
+        )
     found = f"{name}[{row}] is a {type(label).__name__}"
     if isinstance(label, Collection) and not isinstance(label, bytes):
         raise ValueError(f"{found}: flatten {name} to one label per item")
-    raise ValueError(f"{found}: labels must be integers or strings, convert them with int() or str()")
+    raise ValueError(
+        f"{found}: labels must be integers or strings, convert them with int() or str()"
+    )
 
 
 def _kind(type_: type) -> str:
@@ -109,14 +132,18 @@ def _kind(type_: type) -> str:
 
 
 def check_beta(beta: float) -> None:
-    """Raises a ValueError unless `beta` is a number above 0."""
-    is_number = isinstance(beta, (int, float, np.integer, np.floating)) and not isinstance(beta, bool)
+    """Raise a ValueError unless `beta` is a number above 0."""
+    is_number = isinstance(beta, (int, float, np.integer, np.floating)) and not isinstance(
+        beta, bool
+    )
     if not is_number or not 0 < beta < float("inf"):
         raise ValueError(f"beta is {beta!r}: it must be a number above 0, for instance 1.0")
 
 
-def contingency_table(predictions: Any, references: Any, ignore_label: int | str | None = None) -> sparse.csr_array:
-    """Counts the items of every class in every cluster.
+def contingency_table(
+    predictions: Any, references: Any, ignore_label: int | str | None = None
+) -> sparse.csr_array:
+    """Count the items of every class in every cluster.
 
     Args:
         predictions: the clusters of n items, as `check_labels` takes them.
@@ -139,19 +166,24 @@ def contingency_table(predictions: Any, references: Any, ignore_label: int | str
     cluster_of_item, clusters = pd.factorize(predictions)
     ones = np.ones(len(references), dtype=np.int64)
     shape = (len(classes), len(clusters))
-    table = sparse.coo_array((ones, (class_of_item, cluster_of_item)), shape=shape).tocsr()  # adds up equal coordinates
+    table = sparse.coo_array(
+        (ones, (class_of_item, cluster_of_item)), shape=shape
+    ).tocsr()  # adds up equal coordinates
     if ignore_label is None:
         return table
 
     ignored = check_labels([ignore_label], "ignore_label")
     if ignored.dtype != references.dtype:
         raise ValueError(
-            f"ignore_label is of type {type(ignore_label).__name__}, but the labels in references are of type "
+            f"ignore_label is of type {type(ignore_label).__name__}, but the labels in references "
+            "are of type "
             f"{type(references[0]).__name__}: give it the type of references"
         )
     table = table[classes != ignored[0]]
     if table.shape[0] == 0:
-        raise ValueError(f"ignore_label {ignore_label!r} drops all {len(references)} items: choose another class")
+        raise ValueError(
+            f"ignore_label {ignore_label!r} drops all {len(references)} items: choose another class"
+        )
     return table[:, _cluster_sizes(table) > 0]
 
 
@@ -160,7 +192,8 @@ def _check_pair(predictions: Any, references: Any) -> tuple[np.ndarray, np.ndarr
     references = check_labels(references, "references")
     if len(predictions) != len(references):
         raise ValueError(
-            f"predictions has {len(predictions)} items but references has {len(references)}: pass one of each per item"
+            f"predictions has {len(predictions)} items but references has {len(references)}: pass "
+            "one of each per item"
         )
     return predictions, references
 
@@ -174,10 +207,10 @@ def _cluster_sizes(table: sparse.csr_array) -> np.ndarray:
 
 
 def b_cubed(table: sparse.csr_array) -> tuple[float, float]:
-    """B3 precision and recall (Bagga and Baldwin 1998), all items weighing the same.
+    """Compute B3 precision and recall (Bagga and Baldwin 1998), all items weighing the same.
 
-    An item's precision is the part of its cluster that has its class; its recall is the part of its class that is in
-    its cluster.
+    An item's precision is the part of its cluster that has its class; its recall is the part of its
+    class that is in its cluster.
 
     Args:
         table: counts of shape [classes, clusters] from `contingency_table`.
@@ -197,9 +230,12 @@ def b_cubed(table: sparse.csr_array) -> tuple[float, float]:
 
 
 def v_measure(table: sparse.csr_array) -> tuple[float, float]:
-    """Homogeneity and completeness (Rosenberg and Hirschberg 2007), from scikit-learn's mutual information.
+    """Compute homogeneity and completeness (Rosenberg and Hirschberg 2007).
 
-    Homogeneity is 1 - H(class | cluster) / H(class), and 1 for a single class; completeness swaps the two.
+    Both are from scikit-learn's mutual information.
+
+    Homogeneity is 1 - H(class | cluster) / H(class), and 1 for a single class; completeness swaps
+    the two.
 
     Args:
         table: counts of shape [classes, clusters] from `contingency_table`.
@@ -221,10 +257,10 @@ def v_measure(table: sparse.csr_array) -> tuple[float, float]:
 
 
 def adjusted_rand_index(table: sparse.csr_array) -> float:
-    """Adjusted Rand index (Hubert and Arabie 1985): pairs of items kept together, above chance.
+    """Compute the adjusted Rand index (Hubert and Arabie 1985): pairs kept together, above chance.
 
-    scikit-learn's own function takes labels alone, would count them a second time, and warns where most labels are
-    unique; pair counts as Python integers give its value exactly.
+    scikit-learn's own function takes labels alone, would count them a second time, and warns where
+    most labels are unique; pair counts as Python integers give its value exactly.
 
     Args:
         table: counts of shape [classes, clusters] from `contingency_table`.
@@ -246,7 +282,9 @@ def adjusted_rand_index(table: sparse.csr_array) -> float:
     total = pairs(table.sum())
     chance = in_classes * in_clusters
     span = (in_classes + in_clusters) * total - 2 * chance
-    return 2 * (together * total - chance) / span if span else 1.0  # both all single items, or both one cluster
+    return (
+        2 * (together * total - chance) / span if span else 1.0
+    )  # both all single items, or both one cluster
 
 
 def _weighted_harmonic_mean(first: float, second: float, weight: float) -> float:
@@ -256,22 +294,24 @@ def _weighted_harmonic_mean(first: float, second: float, weight: float) -> float
 def clustering_scores(
     predictions: Any, references: Any, beta: float = 1.0, ignore_label: int | str | None = None
 ) -> dict[str, float | int]:
-    """Scores a clustering against classes by B3, V-measure and the adjusted Rand index.
+    """Score a clustering against classes by B3, V-measure and the adjusted Rand index.
 
     Args:
         predictions: the cluster of every item, n integers or n strings.
         references: the class of every item, n integers or n strings.
-        beta: weight of recall and completeness. B3 takes it as F-beta does (van Rijsbergen 1979: recall counts beta
-            squared times as much as precision), V-measure as Rosenberg and Hirschberg do (completeness beta times).
+        beta: weight of recall and completeness. B3 takes it as F-beta does (van Rijsbergen 1979:
+            recall counts beta squared times as much as precision), V-measure as Rosenberg and
+            Hirschberg do (completeness beta times).
         ignore_label: a class whose items are left out.
 
     Returns:
-        `b3_f1`, `b3_precision`, `b3_recall`, `v_measure_f1`, `v_measure_homogeneity`, `v_measure_completeness`, `ari`,
-        the counts `n_items`, `n_clusters`, `n_classes`, and, with `ignore_label`, how many items it dropped:
-        `n_ignored`.
+        `b3_f1`, `b3_precision`, `b3_recall`, `v_measure_f1`, `v_measure_homogeneity`,
+        `v_measure_completeness`, `ari`, the counts `n_items`, `n_clusters`, `n_classes`, and, with
+        `ignore_label`, how many items it dropped: `n_ignored`.
 
     Raises:
-        ValueError: bad labels, lengths that differ, nothing left, or `beta` not above 0; one line with the fix.
+        ValueError: bad labels, lengths that differ, nothing left, or `beta` not above 0; one line
+            with the fix.
 
     Example:
         >>> scores = clustering_scores([0, 0, 1, 1, 1], ["a", "a", "b", "b", "c"], ignore_label="c")
@@ -304,50 +344,71 @@ def clustering_scores(
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
 class BCubed(evaluate.Metric):
     def _info(self) -> evaluate.MetricInfo:
-        # Strings first: `evaluate` takes the first alternative that fits, and int("01") fits an integer column.
+        # Strings first: `evaluate` takes the first alternative that fits, and int("01") fits an
+        # integer column.
         return evaluate.MetricInfo(
             description=_DESCRIPTION,
             citation=_CITATION,
             inputs_description=_KWARGS_DESCRIPTION,
             features=[
-                datasets.Features({"predictions": datasets.Value(cluster), "references": datasets.Value(class_)})
+                datasets.Features(
+                    {"predictions": datasets.Value(cluster), "references": datasets.Value(class_)}
+                )
                 for cluster in ("string", "int64")
                 for class_ in ("string", "int64")
             ],
-            reference_urls=["https://aclanthology.org/D07-1043/", "https://doi.org/10.1007/BF01908075"],
+            reference_urls=[
+                "https://aclanthology.org/D07-1043/",
+                "https://doi.org/10.1007/BF01908075",
+            ],
         )
 
-    # The overrides check what `evaluate` would otherwise truncate (floats), convert ("3" after integers) or trip over
+    # The overrides check what `evaluate` would otherwise truncate (floats), convert ("3" after
+    # integers) or trip over
     # (a pandas index, empty batches), before anything is stored.
 
     def add(self, *, prediction=None, reference=None):
-        """Adds one item: its cluster and its class."""
-        pair = (label.item() if getattr(label, "ndim", None) == 0 else label for label in (prediction, reference))
+        """Add one item: its cluster and its class."""
+        pair = (
+            label.item() if getattr(label, "ndim", None) == 0 else label
+            for label in (prediction, reference)
+        )
         predictions, references = self._check_batch(*([label] for label in pair))
         super().add(prediction=predictions[0], reference=references[0])
 
     def add_batch(self, *, predictions=None, references=None):
-        """Adds items: their clusters and their classes."""
+        """Add items: their clusters and their classes."""
         predictions, references = self._check_batch(predictions, references)
         super().add_batch(predictions=predictions, references=references)
 
     def compute(self, *, predictions=None, references=None, beta=1.0, ignore_label=None):
-        """Scores the items given here and those added before; see the arguments below."""
+        """Score the items given here and those added before; see the arguments below."""
         check_beta(beta)
         if predictions is None and references is None and self.writer is None:
-            raise ValueError("predictions and references are empty: pass them here, or call add or add_batch before")
+            raise ValueError(
+                "predictions and references are empty: pass them here, or call add "
+                "or add_batch before"
+            )
         try:
-            return super().compute(predictions=predictions, references=references, beta=beta, ignore_label=ignore_label)
-        finally:  # after an error the base class would keep its cache file locked, and the next call wait for it
+            return super().compute(
+                predictions=predictions, references=references, beta=beta, ignore_label=ignore_label
+            )
+        finally:
+            # After an error the base class would keep its cache file locked, and the next call
+            # would wait for it.
             for lock in self.filelocks or ():
                 lock.release()
 
     def _check_batch(self, predictions, references):
-        batch = dict(zip(("predictions", "references"), _check_pair(predictions, references), strict=True))
+        batch = dict(
+            zip(("predictions", "references"), _check_pair(predictions, references), strict=True)
+        )
         for name, labels in batch.items():
             dtype = "int64" if labels.dtype == np.int64 else "string"
             if self.writer is not None and dtype != self.selected_feature_format[name].dtype:
-                raise ValueError(f"{name} mixes integers and strings over its batches: convert all with str()")
+                raise ValueError(
+                    f"{name} mixes integers and strings over its batches: convert all with str()"
+                )
         return [labels.tolist() for labels in batch.values()]
 
     def _compute(self, predictions, references, beta, ignore_label):

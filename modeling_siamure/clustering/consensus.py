@@ -104,7 +104,11 @@ def consensus(
             method = "parts of type pairs"
             labels = divide_type_pairs(rows, pairs, num_clusters, context_size, seed)
     if labels is None:
-        heads = tqdm(range(num_heads), desc="Training cluster heads", disable=not show_progress)
+        heads = tqdm(
+            range(num_heads),
+            desc="Clustering: training the heads that vote",
+            disable=not show_progress,
+        )
         votes = [_train_head(rows, neighbors, num_clusters, num_heads * seed + i) for i in heads]
         labels = _merge_votes(np.stack(votes, axis=1), num_clusters)
     centroids = centroids_of(rows, labels)

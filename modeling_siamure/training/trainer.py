@@ -203,7 +203,11 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         # A run that was resumed inside this epoch has the neighbors that it began with.
         is_due = joint_epoch % args.neighbor_refresh_epochs == 0 and self._mined_epoch != epoch
         if is_joint and is_due:
-            embeddings = self.embed(self.train_dataset, relation_only=True).relation
+            embeddings = self.embed(
+                self.train_dataset,
+                relation_only=True,
+                description="Embedding the training sentences, to find neighbors",
+            ).relation
             self._mine_neighbors(embeddings)
             if is_first and args.cluster_head_init != "random":
                 self._initialize_cluster_head(embeddings)
@@ -295,7 +299,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         """
         assert self.train_dataset is not None
         order = np.random.default_rng(self.args.seed).permutation(len(self.train_dataset))
-        embeddings = self.embed(self.train_dataset.select(order[:num_rows]), show_progress=False)
+        embeddings = self.embed(self.train_dataset.select(order[:num_rows]), description=None)
         report = broadcast_from_main(diagnose, embeddings)
         if self.neighbors is None or self.args.clustering_loss != "semantic":
             for name in ("assignment_entropy", "confidence", "used_clusters"):
@@ -423,7 +427,11 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
     def fit_clusters(self) -> Clusters:
         """Cluster the training set by its h, and store the clusters in the model."""
         assert self.train_dataset is not None
-        embeddings = self.embed(self.train_dataset, relation_only=True).relation
+        embeddings = self.embed(
+            self.train_dataset,
+            relation_only=True,
+            description="Embedding the training sentences, to cluster them",
+        ).relation
         clusters = broadcast_from_main(self._cluster, self.train_dataset, embeddings)
         texts = self.train_dataset["text"]
         self.clusters = broadcast_from_main(describe_clusters, texts, embeddings, clusters)
@@ -434,14 +442,17 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         return clusters
 
     def embed(
-        self, dataset: Dataset, relation_only: bool = False, show_progress: bool = True
+        self,
+        dataset: Dataset,
+        relation_only: bool = False,
+        description: str | None = "Embedding the sentences",
     ) -> Embeddings:
         """Embed a tokenized dataset in inference mode; the rows keep their order.
 
         Args:
             dataset: Output of `tokenize_dataset`.
             relation_only: Whether to leave out all but h.
-            show_progress: Whether to show a progress bar, where the arguments allow it.
+            description: What the progress bar says; `None` shows none.
         """
         return embed_dataset(
             self.model,
@@ -449,8 +460,9 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             dataset,
             self.accelerator,
             batch_size=self.args.per_device_eval_batch_size,
-            show_progress=show_progress and self._show_progress,
+            show_progress=description is not None and self._show_progress,
             relation_only=relation_only,
+            description=description or "",
         )
 
     @property
@@ -492,7 +504,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             keys.
         """
         dataset = self.eval_dataset if eval_dataset is None else eval_dataset
-        embeddings = self.embed(dataset)
+        embeddings = self.embed(dataset, description="Embedding the sentences to score")
 
         def score() -> dict[str, float]:
             args = self.args

@@ -1,11 +1,13 @@
 """Clusters that neighbors agree on."""
 
+import importlib
+
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from modeling_siamure.clustering import assign, consensus, ward
-from modeling_siamure.clustering.consensus import _merge_votes, _train_head
+from modeling_siamure.clustering.consensus import _train_head
 from modeling_siamure.clustering.neighbors import mutual_neighbors, nearest_neighbors
 from modeling_siamure.clustering.type_pairs import chance_corrected_agreement
 from tests.helpers.blobs import is_same_partition, make_blobs
@@ -33,14 +35,17 @@ def test_a_head_makes_neighbors_agree():
     assert adjusted_rand_score(truth, trained) > adjusted_rand_score(truth, start)
 
 
-def test_votes_are_joined_as_by_hand():
-    # Rows 0 and 1 never differ. Row 2 differs from them in one of four votes, row 3 from all in
-    # three or four.
-    votes = np.array([[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1], [1, 1, 1, 1]])
-    first, second, third, fourth = _merge_votes(votes, 2)
-    assert first == second == third != fourth
-    first, second, third, fourth = _merge_votes(votes, 3)
-    assert first == second and len({first, third, fourth}) == 3
+@pytest.mark.parametrize(
+    ("num_clusters", "expected"), [(2, np.array([0, 0, 0, 1])), (3, np.array([0, 0, 1, 2]))]
+)
+def test_votes_are_joined_as_by_hand(monkeypatch, num_clusters, expected):
+    """Rows 0 and 1 never differ, row 2 differs from them in one of four votes, row 3 in all."""
+    votes = [np.array([0, 0, 0, 1])] * 3 + [np.array([0, 0, 1, 1])]
+    module = importlib.import_module("modeling_siamure.clustering.consensus")
+    monkeypatch.setattr(module, "_train_head", lambda rows, neighbors, number, seed: votes[seed])
+    rows = np.eye(4, dtype=np.float32)  # each is nearest to its own centroid, however they join
+    clusters = consensus(rows, num_clusters, num_heads=4)
+    assert is_same_partition(clusters.labels, expected)
 
 
 def test_many_rows_are_sampled(tmp_path):
