@@ -70,10 +70,9 @@ def check_labels(labels: Any, name: str) -> np.ndarray:
     Example:
         >>> check_labels([3, 1, 3], "predictions")
         array([3, 1, 3])
-        >>> check_labels([3.0, 1.0], "predictions")
+        >>> check_labels([3.0, 1.0], "x")
         Traceback (most recent call last):
-        ValueError: predictions[0] is a float: labels must be integers or strings, convert them with
-            int() or str()
+        ValueError: x[0] is a float: labels must be integers or strings, convert them with int() or str()
     """
     # By type, not isinstance: a masked array has to take the long way, where tolist() gives None
     # for what is masked.
