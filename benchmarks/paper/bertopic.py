@@ -8,11 +8,10 @@ reduces the embeddings with UMAP and clusters them with HDBSCAN or k-means; its 
 (c-TF-IDF) have no part in the scores. It knows of no entities, so one line gives it our h instead
 of the sentence embeddings. All lines get the same examples, drawn by seed 0, in one run; the seeds
 are those of UMAP, k-means and the consensus. Outliers of HDBSCAN count as one cluster, or go to the
-nearest topic (`reduce_outliers`). Ours assigns every example. Seconds include the embedding.
+nearest topic (`reduce_outliers`). Ours assigns every example.
 """
 
 from collections.abc import Callable, Mapping
-from statistics import mean
 
 import numpy as np
 import torch
@@ -28,7 +27,7 @@ from modeling_siamure.modeling_siamure import resolve_encoder
 
 from ..corpora import draw, load
 from ..encoders import ENCODER
-from ..runs import BenchmarkParser, Stopwatch, metric, score_table, threads, write_report
+from ..runs import BenchmarkParser, metric, score_table, threads, write_report
 
 
 def sentence_encoder() -> SentenceTransformer:
@@ -88,11 +87,10 @@ def main() -> None:
     number = args.num_clusters
 
     with threads(1):
-        with Stopwatch() as embedding:
-            vectors = sentence_encoder().encode(sentences, batch_size=64, show_progress_bar=False)
+        vectors = sentence_encoder().encode(sentences, batch_size=64, show_progress_bar=False)
 
-        def discover(seed: int, num_clusters: int | str = number) -> np.ndarray:
-            discovery = RelationDiscovery(num_clusters, reject_outliers=False, seed=seed)
+        def discover(seed: int) -> np.ndarray:
+            discovery = RelationDiscovery(number, reject_outliers=False, seed=seed)
             return discovery.fit(examples).labels_
 
         def topics(**options) -> Callable[[int], np.ndarray]:
@@ -113,29 +111,22 @@ def main() -> None:
                 sentences, h, seed, num_topics=number, use_kmeans=True
             ),
             f"`RelationDiscovery({number})`, untrained": discover,
-            "`RelationDiscovery('auto')`, untrained": lambda seed: discover(seed, "auto"),
         }
         results: dict[str, list[dict[str, float]]] = {}
         for name, cluster in lines.items():
             results[name] = []
             for seed in args.seeds:
-                with Stopwatch() as watch:
-                    labels = cluster(seed)
-                scores = metric().compute(predictions=labels.tolist(), references=gold)
-                embeds = name.startswith("`") or "our h" in name
-                scores["seconds"] = watch.seconds + (0 if embeds else embedding.seconds)
+                labels = cluster(seed).tolist()
+                scores = metric().compute(predictions=labels, references=gold)
                 results[name].append(scores)
                 print(name, seed, scores, flush=True)
 
     table = score_table(results).splitlines()
-    table[0] += " clusters | seconds |"
-    table[1] += "---:|---:|"
+    table[0] += " clusters |"
+    table[1] += "---:|"
     for position, runs in enumerate(results.values(), start=2):
-        counts = ", ".join(str(run["n_clusters"]) for run in runs)
-        table[position] += f" {counts} | {mean(run['seconds'] for run in runs):.0f} |"
-    note = (
-        f"{args.rows:,} examples, one thread. Seconds of the line on our h leave its embedding out."
-    )
+        table[position] += f" {', '.join(str(run['n_clusters']) for run in runs)} |"
+    note = f"{args.rows:,} examples."
     write_report(args, "paper/bertopic", {"results": results}, "\n".join([*table, "", note]))
 
 
