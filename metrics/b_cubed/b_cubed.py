@@ -70,9 +70,9 @@ def check_labels(labels: Any, name: str) -> np.ndarray:
     Example:
         >>> check_labels([3, 1, 3], "predictions")
         array([3, 1, 3])
-        >>> check_labels([3.0, 1.0], "x")
+        >>> check_labels([], "x")
         Traceback (most recent call last):
-        ValueError: x[0] is a float: labels must be integers or strings, convert them with int() or str()
+        ValueError: x is empty: pass at least one label
     """
     # By type, not isinstance: a masked array has to take the long way, where tolist() gives None
     # for what is masked.
