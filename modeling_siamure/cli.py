@@ -166,6 +166,8 @@ def discover(args: argparse.Namespace) -> None:
             for cluster in discovery.clusters_:
                 print(f"{cluster.size:>8,}  {cluster.name}")
             print(f"\nSaved to {args.output_dir}")
+            if not args.no_report:
+                print(f"Open {args.output_dir / 'report.html'} in a browser to explore them")
         state.wait_for_everyone()
     broadcast_from_main(shutil.rmtree, unfinished)
 
@@ -175,9 +177,9 @@ def assign(args: argparse.Namespace) -> None:
     from accelerate import PartialState
 
     from .clustering.assignment import SKIPPED
+    from .configuration_siamure import UNASSIGNED
     from .discovery import RelationDiscovery
     from .discovery.outputs import write_assignments
-    from .modeling_siamure import UNASSIGNED
 
     output = args.output or args.file.with_name(f"{args.file.stem}-assignments.parquet")
     if output.exists():

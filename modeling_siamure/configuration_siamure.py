@@ -6,6 +6,8 @@ from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
+UNASSIGNED = -1  # the label of a sentence that belongs to no cluster
+
 
 @strict
 class SiamUREConfig(PreTrainedConfig):

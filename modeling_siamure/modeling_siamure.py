@@ -19,7 +19,7 @@ from transformers import (
 )
 from transformers.utils import ModelOutput, can_return_tuple
 
-from .configuration_siamure import SiamUREConfig
+from .configuration_siamure import UNASSIGNED, SiamUREConfig
 from .markers import (
     HEAD_START,
     TAIL_START,
@@ -29,8 +29,6 @@ from .markers import (
     marker_roles,
     relation_spans,
 )
-
-UNASSIGNED = -1  # the label of a sentence that belongs to no cluster
 
 
 @dataclass

@@ -13,8 +13,8 @@ from torch.utils.data import Dataset
 from transformers import Pipeline
 from transformers.utils import logging
 
+from .configuration_siamure import UNASSIGNED
 from .markers import encode_marked, insert_markers, read_markers
-from .modeling_siamure import UNASSIGNED, SiamUREModel
 
 logger = logging.get_logger(__name__)
 
@@ -45,7 +45,7 @@ class RelationDiscoveryPipeline(Pipeline):
     ```
     """
 
-    model: SiamUREModel
+    model: Any  # a SiamUREModel, whose module imports this one to save it
 
     # The base class declares these as None, which stands for optional; its own pipelines set them
     # as we do.

@@ -9,8 +9,8 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import confusion_matrix
 from sklearn.preprocessing import normalize
 
-from ..configuration_siamure import SiamUREConfig
-from ..modeling_siamure import UNASSIGNED, is_outlier, nearest_clusters
+from ..configuration_siamure import UNASSIGNED, SiamUREConfig
+from ..modeling_siamure import is_outlier, nearest_clusters
 from .partitions import assign, count_micro_clusters, sample_rows, ward
 
 SKIPPED = -2  # the label of a row whose mentions alone are too long

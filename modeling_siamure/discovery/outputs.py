@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from datasets import Dataset
 
 from ..clustering.assignment import SKIPPED, Assignment
-from ..modeling_siamure import UNASSIGNED
+from ..configuration_siamure import UNASSIGNED
 from ..training.model_card import write_model_card
 from ..utils.files import atomic_path
 from .estimator import RelationDiscovery

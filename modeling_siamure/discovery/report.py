@@ -15,8 +15,8 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import normalize
 
 from ..clustering.assignment import SKIPPED
+from ..configuration_siamure import UNASSIGNED
 from ..markers import MARKER
-from ..modeling_siamure import UNASSIGNED
 from ..training.model_card import SCORES
 from .estimator import RelationDiscovery
 

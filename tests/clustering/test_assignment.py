@@ -12,7 +12,7 @@ from modeling_siamure.clustering.assignment import (
     assign_rows,
     fit_rejection,
 )
-from modeling_siamure.modeling_siamure import UNASSIGNED
+from modeling_siamure.configuration_siamure import UNASSIGNED
 
 
 def test_values_by_hand():
