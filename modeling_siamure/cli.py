@@ -64,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
         "--recipe", type=Path, help="encoder and training, as a recipe of train.py; the default one"
     )
     discover.add_argument(
+        "--encoder",
+        help="small (the default), base (slower, better), or the name of a base-size encoder",
+    )
+    discover.add_argument(
         "--num_clusters", default="auto", help="how many relations to look for, or auto"
     )
     discover.add_argument("--keep_all", action="store_true", help="leave no row unassigned")
@@ -128,7 +132,9 @@ def discover(args: argparse.Namespace) -> None:
         _require_plotly()
     show_progress = sys.stderr.isatty() and not args.no_progress
     quiet_libraries(show_progress)
-    recipe = Recipe.of(args.recipe)
+    if args.encoder and (args.recipe or args.model):
+        raise ValueError("--encoder chooses a recipe; give it without --recipe and --model")
+    recipe = Recipe.for_encoder(args.encoder) if args.encoder else Recipe.of(args.recipe)
     recipe.training_arguments("")  # sets up the processes as the recipe says
     discovery = RelationDiscovery(
         "auto" if args.num_clusters == "auto" else int(args.num_clusters),

@@ -1,12 +1,33 @@
 """Configuration of SiamURE models."""
 
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
+PARTS = ("marker", "mention", "prompt", "context")
 UNASSIGNED = -1  # the label of a sentence that belongs to no cluster
+
+
+def parse_pooling(pooling: str) -> tuple[str, ...]:
+    """Return the parts of h that a pooling names.
+
+    Args:
+        pooling: Some of `PARTS`, joined by `+` (or, as in version 0.1, by `_`).
+
+    Raises:
+        ValueError: It names no parts, one of them twice, or neither markers nor mentions.
+
+    >>> parse_pooling("mention+prompt+context"), parse_pooling("marker_context")
+    (('mention', 'prompt', 'context'), ('marker', 'context'))
+    """
+    parts = tuple(pooling.replace("_", "+").split("+"))
+    if len(set(parts)) < len(parts) or not set(parts) <= set(PARTS):
+        raise ValueError(f"pooling={pooling!r}: join some of {', '.join(PARTS)} by '+'")
+    if not {"marker", "mention"} & set(parts):
+        raise ValueError(f"pooling={pooling!r}: h needs the marker or the mention part")
+    return parts
 
 
 @strict
@@ -23,14 +44,23 @@ class SiamUREConfig(PreTrainedConfig):
             token ids.
         first_marker_id (`int`): Token id of `<e1>`. Four untyped markers start here, then come four
             per type.
-        pooling (`str`, defaults to `"marker"`): What h is made of. `"marker"`: the states at the
-            two start markers (Eq. 3). `"mention"`: the mean state of each mention's tokens.
-            `"marker_context"`, `"mention_context"`: the same and the mean state of the tokens
-            between the mentions, each of the three L2-normalized. Start markers know the entity
-            types, mentions the names.
+        pooling (`str`, defaults to `"marker"`): The parts of h, joined by `+`. `marker`: the states
+            at the two start markers (Eq. 3). `mention`: the mean state of each mention's tokens.
+            `prompt`: the state at a mask between the two mentions, which the model appends to the
+            sentence: `... [SEP] {head} [MASK] {tail} [SEP]`. `context`: the mean state of the
+            tokens between the mentions. Several parts are each L2-normalized. Start markers know
+            the entity types, mentions the names, the mask what the encoder would say of the two.
+            `marker_context` and `mention_context` are other names of `marker+context` and
+            `mention+context`.
         mention_layer (`int`): The encoder layer, from 1, whose states stand for the mentions where
-            they are pooled; those of markers and between the mentions are always the last layer's.
-            The last one too by default.
+            they are pooled, and for the mask of the prompt; those of markers and between the
+            mentions are always the last layer's. The last one too by default.
+        hides_markers (`bool`, defaults to `False`): Whether no token attends to a marker: for
+            encoders that were never trained on them and are only disturbed.
+        type_weight (`float`, defaults to 0): Length of a further part of h that holds the entity
+            types of head and tail, beside parts of length 1; 0 leaves it out.
+        mask_token_id (`int`), sep_token_id (`int`): Of the prompt.
+        max_prompt_tokens (`int`, defaults to 16): Tokens of a mention that the prompt repeats.
         projection_size (`int`): Width of the projector g; the width of h by default.
         predictor_size (`int`): Width of the predictor's hidden layer; a quarter of
             `projection_size` by default, as in SimSiam.
@@ -65,8 +95,13 @@ class SiamUREConfig(PreTrainedConfig):
     encoder_config: dict | PreTrainedConfig | None = None
     entity_types: list[str] | None = None
     first_marker_id: int | None = None
-    pooling: Literal["marker", "mention", "marker_context", "mention_context"] = "marker"
+    pooling: str = "marker"
     mention_layer: int | None = None
+    hides_markers: bool = False
+    type_weight: int | float = 0.0
+    mask_token_id: int | None = None
+    sep_token_id: int | None = None
+    max_prompt_tokens: int = 16
     projection_size: int | None = None
     predictor_size: int | None = None
     cluster_sizes: list[int] | None = None
@@ -110,24 +145,51 @@ class SiamUREConfig(PreTrainedConfig):
                 f"{num_layers}"
             )
         self.entity_types = self.entity_types or []
+        has_tokens = self.mask_token_id is not None and self.sep_token_id is not None
+        if "prompt" in self.parts and not has_tokens:
+            raise ValueError(
+                f"pooling={self.pooling!r}: the prompt needs mask_token_id and sep_token_id"
+            )
 
     def get_text_config(self, decoder=None, encoder=None) -> PreTrainedConfig:
         return cast(PreTrainedConfig, self.encoder_config)  # since __post_init__
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of h that `pooling` names."""
+        return parse_pooling(self.pooling)
+
+    @property
     def relation_embedding_size(self) -> int:
-        """Dimension of h: 2d, or 3d with the context, where d is the encoder's hidden size."""
-        return 2 * self.get_text_config().hidden_size + self.context_size
+        """Dimension of h: 2d for markers or mentions, d for prompt and context, and the types."""
+        hidden_size = self.get_text_config().hidden_size
+        size = sum(2 if part in ("marker", "mention") else 1 for part in self.parts) * hidden_size
+        return size + (2 * self.num_types if self.type_weight else 0)
 
     @property
     def context_size(self) -> int:
         """Number of h's last dimensions for the words between the mentions: d, or 0 without."""
-        return self.get_text_config().hidden_size if self.pooling.endswith("context") else 0
+        return self.get_text_config().hidden_size if "context" in self.parts else 0
+
+    @property
+    def prompt_size(self) -> int:
+        """Largest number of tokens that the model appends to a sentence."""
+        return 2 * self.max_prompt_tokens + 2 if "prompt" in self.parts else 0
+
+    @property
+    def max_sentence_length(self) -> int:
+        """Largest number of tokens of a sentence, special ones included."""
+        return self.get_text_config().max_position_embeddings - self.prompt_size
+
+    @property
+    def num_types(self) -> int:
+        """Number of entity types that the markers know, and one for mentions without."""
+        return 1 + len(self.entity_types or ())
 
     @property
     def num_markers(self) -> int:
         """How many token ids from `first_marker_id` on are markers."""
-        return 4 * (1 + len(self.entity_types or ()))
+        return 4 * self.num_types
 
 
 __all__ = ["SiamUREConfig"]

@@ -67,7 +67,7 @@ def embed(
     ```
     """
     config = model.config
-    limit = min(tokenizer.model_max_length, config.get_text_config().max_position_embeddings)
+    limit = min(tokenizer.model_max_length, config.max_sentence_length)
     encoded = encode_marked(tokenizer, list(texts), limit)
     # None is skipped: a sentence that does not fit has raised.
     input_ids = [ids for ids in encoded.input_ids if ids is not None]

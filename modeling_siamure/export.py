@@ -40,7 +40,7 @@ def export_program(model: SiamUREModel) -> ExportedProgram:
     """
     shape = {
         0: Dim("batch"),
-        1: Dim("length", max=model.config.get_text_config().max_position_embeddings),
+        1: Dim("length", max=model.config.max_sentence_length),
     }
     inputs = [torch.ones(2, 8, dtype=torch.long, device=model.device) for _ in INPUTS]
     was_training = model.training

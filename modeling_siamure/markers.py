@@ -281,6 +281,71 @@ def relation_spans(is_role: torch.Tensor) -> torch.Tensor:
     return inside & ~is_role.any(dim=1, keepdim=True)
 
 
+def append_prompt(
+    input_ids: torch.Tensor,
+    attention_mask: torch.Tensor,
+    mentions: torch.Tensor,
+    mask_token_id: int,
+    sep_token_id: int,
+    max_tokens: int = 16,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Append the prompt `{head} [MASK] {tail} [SEP]` to each row, behind its last token.
+
+    Args:
+        input_ids: Token ids `(batch_size, length)`.
+        attention_mask: 1 for tokens, 0 for the padding behind them, `(batch_size, length)`.
+        mentions: True where a token is part of head or tail, `(batch_size, 2, length)`.
+        mask_token_id, sep_token_id: Of the prompt.
+        max_tokens: Tokens of a mention that are repeated; the first ones of a longer one.
+
+    Returns:
+        Longer token ids and attention mask, `(batch_size, longer)`, and where the mask stands,
+        `(batch_size,)`. The length is that of the longest row; while a graph is traced it is the
+        largest possible, for it must not depend on the tokens.
+
+    >>> mentions = torch.tensor([[[0, 1, 0, 0, 0], [0, 0, 0, 1, 0]]]).bool()
+    >>> ids, mask, place = append_prompt(
+    ...     torch.tensor([[1, 7, 5, 8, 2]]), torch.ones(1, 5), mentions, 4, 2
+    ... )
+    >>> ids.tolist(), place.tolist()
+    ([[1, 7, 5, 8, 2, 7, 4, 8, 2]], [6])
+    """
+    width = 2 * max_tokens + 2
+    length = input_ids.shape[1]
+    column = torch.arange(length + width, device=input_ids.device)
+    mentions = torch.nn.functional.pad(mentions, (0, width)).long()
+    longer = torch.nn.functional.pad(input_ids, (0, width))
+    # The first tokens of each mention: the largest of numbers that fall from left to right.
+    rank, position = (mentions * (length + width - column)).topk(max_tokens, dim=-1)
+    is_token = rank > 0  # (batch, 2, max_tokens)
+    counts = is_token.sum(dim=-1)
+    head_tokens, tail_tokens = longer.unsqueeze(1).expand(-1, 2, -1).gather(2, position).unbind(1)
+    begin = attention_mask.long().sum(dim=1, keepdim=True)
+    mask_at = begin + counts[:, :1]
+    end = mask_at + 1 + counts[:, 1:]
+    offset = torch.arange(max_tokens, device=input_ids.device)
+    dump = length + width  # a column that is dropped again, for places without a token
+    target = torch.cat(
+        [
+            torch.where(is_token[:, 0], begin + offset, dump),
+            mask_at,
+            torch.where(is_token[:, 1], mask_at + 1 + offset, dump),
+            end,
+        ],
+        dim=1,
+    )
+    ones = torch.ones_like(mask_at)
+    tokens = [head_tokens, mask_token_id * ones, tail_tokens, sep_token_id * ones]
+    longer = torch.nn.functional.pad(longer, (0, 1)).scatter(1, target, torch.cat(tokens, dim=1))
+    attention = (column <= end).to(attention_mask.dtype)
+    longer = longer[:, :-1]
+    if not torch.compiler.is_compiling():
+        used = int(end.max()) + 1
+        longer = longer[:, :used]
+        attention = attention[:, :used]
+    return longer, attention, mask_at.squeeze(1)
+
+
 def check_marked(is_role: torch.Tensor) -> None:
     """Raise a `ValueError` that names the first row without a marker of some role.
 

@@ -23,6 +23,7 @@ from .configuration_siamure import UNASSIGNED, SiamUREConfig
 from .markers import (
     HEAD_START,
     TAIL_START,
+    append_prompt,
     check_marked,
     extend_tokenizer,
     initialize_marker_embeddings,
@@ -358,6 +359,14 @@ class SiamUREModel(SiamUREPreTrainedModel):
         first_marker_id, types = extend_tokenizer(tokenizer, entity_types or [])
         if config_kwargs.get("pooling") == "auto":
             config_kwargs["pooling"] = "marker_context" if types else "mention_context"
+        if "prompt" in config_kwargs.get("pooling", ""):
+            if tokenizer.mask_token_id is None or tokenizer.sep_token_id is None:
+                raise ValueError(
+                    f"{encoder_name_or_path} has no mask token, so h can't have the prompt part; "
+                    "take pooling=mention+context"
+                )
+            config_kwargs["mask_token_id"] = tokenizer.mask_token_id
+            config_kwargs["sep_token_id"] = tokenizer.sep_token_id
         config = SiamUREConfig(
             encoder_config=encoder_config,
             entity_types=types,
@@ -511,12 +520,24 @@ class SiamUREModel(SiamUREPreTrainedModel):
         Raises:
             ValueError: A row lacks a marker (checked in eager mode only).
         """
-        outputs = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **kwargs)
-        last, mention_states = outputs.last_hidden_state, self._mention_states
-        self._mention_states = None
-        relation_embedding = self._pool(
-            input_ids, last if mention_states is None else mention_states, last
+        config = self.config
+        first_marker_id = config.first_marker_id
+        assert first_marker_id is not None, "a model needs a first_marker_id to find the mentions"
+        is_role = marker_roles(input_ids, first_marker_id, config.num_markers)
+        if not torch.compiler.is_compiling():
+            check_marked(is_role)
+        spans = relation_spans(is_role)
+        encoder_ids, encoder_mask, mask_at = self._encoder_inputs(
+            input_ids, attention_mask, is_role, spans
         )
+        if kwargs.get("token_type_ids") is not None:
+            longer = encoder_ids.shape[1] - input_ids.shape[1]
+            kwargs["token_type_ids"] = F.pad(kwargs["token_type_ids"], (0, longer))
+        outputs = self.encoder(input_ids=encoder_ids, attention_mask=encoder_mask, **kwargs)
+        last = outputs.last_hidden_state
+        states = last if self._mention_states is None else self._mention_states
+        self._mention_states = None
+        relation_embedding = self._pool(input_ids, is_role, spans, states, last, mask_at)
         projection = self.projector(relation_embedding)
         return SiamUREModelOutput(
             relation_embedding=relation_embedding,
@@ -528,40 +549,91 @@ class SiamUREModel(SiamUREPreTrainedModel):
             attentions=outputs.attentions,
         )
 
+    def _encoder_inputs(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None,
+        is_role: torch.Tensor,
+        spans: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """Append the prompt and hide the markers, as the configuration says.
+
+        Returns:
+            Token ids and attention mask for the encoder, and where the prompt's mask stands,
+            `(batch_size,)`; `None` without a prompt.
+        """
+        config = self.config
+        if not config.hides_markers and "prompt" not in config.parts:
+            return input_ids, attention_mask, None
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        length = input_ids.shape[1]
+        mask_at = None
+        if "prompt" in config.parts:
+            assert config.mask_token_id is not None and config.sep_token_id is not None
+            input_ids, mask, mask_at = append_prompt(
+                input_ids,
+                mask,
+                spans[:, :2],
+                config.mask_token_id,
+                config.sep_token_id,
+                config.max_prompt_tokens,
+            )
+        if config.hides_markers:
+            is_marker = F.pad(is_role.any(dim=1), (0, input_ids.shape[1] - length))
+            mask = mask.masked_fill(is_marker, 0)
+        return input_ids, mask, mask_at
+
     def _keep_mention_states(self, layer: nn.Module, inputs: tuple, output: torch.Tensor | tuple):
         self._mention_states = output[0] if isinstance(output, tuple) else output
 
     def _pool(
-        self, input_ids: torch.LongTensor, states: torch.Tensor, last: torch.Tensor
+        self,
+        input_ids: torch.Tensor,
+        is_role: torch.Tensor,
+        spans: torch.Tensor,
+        states: torch.Tensor,
+        last: torch.Tensor,
+        mask_at: torch.Tensor | None,
     ) -> torch.Tensor:
         """Pool h from the states of the mentions' layer and of the last one.
 
-        Both are `(batch_size, sequence_length, hidden_size)`.
+        Args:
+            input_ids: Token ids without the prompt, `(batch_size, sequence_length)`.
+            is_role, spans: Of `marker_roles` and `relation_spans`.
+            states, last: `(batch_size, sequence_length or longer, hidden_size)`.
+            mask_at: Where the prompt's mask stands, `(batch_size,)`.
         """
-        first_marker_id = self.config.first_marker_id
-        assert first_marker_id is not None, "a model needs a first_marker_id to find the mentions"
-        is_role = marker_roles(input_ids, first_marker_id, self.config.num_markers)
-        if not torch.compiler.is_compiling():
-            check_marked(is_role)
-        parts = []
-        if self.config.pooling.startswith("marker"):
-            # states.shape: len would fix the batch size of an export
-            rows = torch.arange(states.shape[0], device=states.device).unsqueeze(1)
-            first = (
-                is_role[:, [HEAD_START, TAIL_START]].int().argmax(dim=-1)
-            )  # where each start marker stands first
-            parts.append(last[rows, first])
-        inside = relation_spans(is_role).to(states.dtype)
+        config = self.config
+        length = input_ids.shape[1]
+        # states.shape: len would fix the batch size of an export
+        rows = torch.arange(states.shape[0], device=states.device)
+        # Where each start marker occurs first.
+        first = is_role[:, [HEAD_START, TAIL_START]].int().argmax(dim=-1)
+        inside = spans.to(states.dtype)
         # Touching or nested mentions have no tokens between them: that part stays zero.
         lengths = inside.sum(dim=-1, keepdim=True).clamp(min=1)
-        if self.config.pooling.startswith("mention"):
-            parts.append(inside[:, :2] @ states / lengths[:, :2])
-        if self.config.pooling.endswith("context"):
-            parts.append(inside[:, 2:] @ last / lengths[:, 2:])
+        parts = []
+        if "marker" in config.parts:
+            parts.append(last[rows.unsqueeze(1), first])
+        if "mention" in config.parts:
+            parts.append(inside[:, :2] @ states[:, :length] / lengths[:, :2])
+        if mask_at is not None:
+            parts.append(states[rows, mask_at].unsqueeze(1))
+        if "context" in config.parts:
+            parts.append(inside[:, 2:] @ last[:, :length] / lengths[:, 2:])
         pooled = torch.cat(parts, dim=1)  # (batch, parts, hidden_size)
-        if self.config.pooling.endswith("context"):
+        if len(config.parts) > 1 or config.type_weight:
             pooled = F.normalize(pooled, dim=-1)
-        return pooled.flatten(1)
+        if not config.type_weight:
+            return pooled.flatten(1)
+        first_marker_id = config.first_marker_id or 0
+        types = (input_ids.gather(1, first) - first_marker_id) // 4  # (batch, 2)
+        one_hot = F.one_hot(types.clamp(min=0), config.num_types).to(pooled.dtype).flatten(1)
+        one_hot = config.type_weight / 2**0.5 * one_hot
+        if "context" not in config.parts:
+            return torch.cat([pooled.flatten(1), one_hot], dim=1)
+        # The words between come last: `context_size` finds them there.
+        return torch.cat([pooled[:, :-1].flatten(1), one_hot, pooled[:, -1]], dim=1)
 
 
 def _layers(encoder: PreTrainedModel) -> nn.ModuleList:

@@ -115,7 +115,7 @@ class RelationDiscoveryPipeline(Pipeline):
         if max_length is None:
             max_length = min(
                 tokenizer.model_max_length,
-                self.model.config.get_text_config().max_position_embeddings,
+                self.model.config.max_sentence_length,
             )
         encoded = encode_marked(tokenizer, [text], max_length)
         for entity_type in encoded.unknown_types:

@@ -5,11 +5,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
 from transformers import HfArgumentParser, PreTrainedTokenizerBase
 
+from .configuration_siamure import parse_pooling
 from .training.training_args import SiamURETrainingArguments
 from .utils.deprecation import rename_key, rename_options
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from .modeling_siamure import SiamUREModel
 
 DEFAULT_RECIPE = Path(__file__).with_name("default.yaml")
+BASE_RECIPE = Path(__file__).with_name("base.yaml")
 DEFAULT_METRIC = Path(__file__).with_name("b_cubed")  # the Space, which travels with the package
 
 
@@ -30,9 +32,18 @@ class ModelArguments:
             "installed package."
         }
     )
-    pooling: Literal["marker", "mention", "marker_context", "mention_context", "auto"] = field(
+    pooling: str = field(
         default="marker",
-        metadata={"help": "What h is made of; auto: by whether the sentences have entity types."},
+        metadata={
+            "help": "The parts of h: marker, mention, prompt, context, joined by +; auto: by "
+            "whether the sentences have entity types."
+        },
+    )
+    hides_markers: bool = field(
+        default=False, metadata={"help": "No token attends to a marker: for untrained markers."}
+    )
+    type_weight: float = field(
+        default=0.0, metadata={"help": "Length of a part of h that holds the entity types."}
     )
     pooling_layer: int | None = field(
         default=None, metadata={"help": "Encoder layer that is pooled; the last one by default."}
@@ -52,6 +63,10 @@ class ModelArguments:
         default=None,
         metadata={"help": "Bottleneck of the predictor; a quarter of the projector by default."},
     )
+
+    def __post_init__(self):
+        if self.pooling != "auto":
+            parse_pooling(self.pooling)
 
     def build_model(
         self, texts: Iterable[str], max_length: int
@@ -80,10 +95,14 @@ class ModelArguments:
             pooling_layer=self.pooling_layer,
             mention_depth=self.mention_depth,
             dropout=self.dropout,
+            hides_markers=self.hides_markers,
+            type_weight=self.type_weight,
             projection_size=self.projection_size,
             predictor_size=self.predictor_size,
             num_labels=self.num_clusters,
         )
+        # A prompt needs room of its own.
+        tokenizer.model_max_length = min(max_length, model.config.max_sentence_length)
         return model, tokenizer
 
 
@@ -206,12 +225,34 @@ class Recipe:
         # The values become what they would be on the command line of train.py.
         namespace = parser.parse_args(words)
         given = [key for key, value in content.items() if value is not None]
+        try:
+            ModelArguments("", pooling=namespace.pooling)
+        except ValueError as error:
+            fail(str(error))
         return cls({key: getattr(namespace, key) for key in given})
 
     @classmethod
     def of(cls, recipe: "Recipe | str | Path | None") -> "Recipe":
         """Return a recipe as it is, or read its file; by default that of this package."""
         return recipe if isinstance(recipe, Recipe) else cls.from_yaml(recipe or DEFAULT_RECIPE)
+
+    @classmethod
+    def for_encoder(cls, encoder: str) -> "Recipe":
+        """Return the recipe that suits an encoder.
+
+        Args:
+            encoder: `"small"`, the default recipe; `"base"`, that for base-size encoders with a
+                masked-word past; or the name of such an encoder, which takes the place of its own.
+
+        >>> Recipe.for_encoder("base").model_arguments.pooling
+        'mention+prompt+context'
+        """
+        if encoder == "small":
+            return cls.from_yaml(DEFAULT_RECIPE)
+        recipe = cls.from_yaml(BASE_RECIPE)
+        if encoder == "base":
+            return recipe
+        return cls({**recipe.values, "model_name_or_path": encoder})
 
     def set_defaults(self, parser: HfArgumentParser) -> None:
         """Make the values the defaults of a parser (of `argument_parser`), as TRL's parser does."""

@@ -159,3 +159,22 @@ def test_old_keys_still_work_in_a_discovery(old_recipe, rows, rows_file, tmp_pat
     assert_warned(warned, old_recipe)
     assert discovery.clustering_method_ == "k-means"
     assert discovery.training_args_.pretrained_weight_share == 0.25
+
+
+def test_an_encoder_is_a_choice_of_recipe(rows_file, tmp_path, capsys, recipe):
+    options = ("discover", rows_file, "--output_dir", tmp_path / "out", "--encoder", "base")
+    said = "--encoder chooses a recipe; give it without --recipe and --model"
+    assert_fails(capsys, cli.main, *options, "--recipe", recipe, "--no_report", said=said)
+    assert Recipe.for_encoder("small") == Recipe.from_yaml()
+    base = Recipe.for_encoder("base")
+    named = Recipe.for_encoder("ORG/encoder")
+    assert named.values == base.values | {"model_name_or_path": "ORG/encoder"}
+
+
+def test_the_base_recipe_finds_relations(rows_file, tmp_path, encoder):
+    """With a tiny encoder that has a mask token in the place of its own."""
+    options = ("--encoder", encoder, "--num_clusters", 4, "--no_report", "--no_progress")
+    run(cli.main, "discover", rows_file, "--output_dir", tmp_path / "out", *options)
+    assert (tmp_path / "out" / "model" / "model.safetensors").exists()
+    card = (tmp_path / "out" / "model" / "README.md").read_text(encoding="utf-8")
+    assert "mention+prompt+context" in card and "| clusters found by | consensus |" in card

@@ -65,7 +65,7 @@ def test_the_line_overrides_the_recipe(tmp_path):
             b"learning_rate: fast",
             "argument --learning_rate/--learning-rate: invalid float value: 'fast'",
         ),
-        (b"pooling: most", "argument --pooling: invalid choice: 'most'"),
+        (b"pooling: most", "pooling='most': join some of marker, mention, prompt, context"),
         (b"num_clusters: {a: 1}", "argument --num_clusters/--num-clusters: invalid int value"),
         (b"- learning_rate", "holds no keys"),
         (b"", "holds no keys"),

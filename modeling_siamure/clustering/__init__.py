@@ -5,7 +5,16 @@ from typing import Literal
 import numpy as np
 
 from .consensus import consensus
-from .partitions import Clusters, assign, initialize_cluster_head, kmeans, ward
+from .partitions import (
+    Clusters,
+    assign,
+    check_size,
+    initialize_cluster_head,
+    kmeans,
+    means_of,
+    reduce_dimensions,
+    ward,
+)
 
 
 def cluster_embeddings(
@@ -17,6 +26,7 @@ def cluster_embeddings(
     type_pairs: np.ndarray | None = None,
     context_size: int = 0,
     show_progress: bool = False,
+    num_components: int | None = None,
 ) -> Clusters:
     """Cluster h by k-means or by the consensus of cluster heads.
 
@@ -29,6 +39,8 @@ def cluster_embeddings(
         type_pairs: See `consensus`.
         context_size: See `consensus`.
         show_progress: Whether to show a progress bar.
+        num_components: Principal components of h that are clustered (see `reduce_dimensions`); each
+            row then belongs to the nearest centroid of h. By default h itself is clustered.
 
     Raises:
         ValueError: There are fewer rows than clusters, or the method is another.
@@ -37,6 +49,20 @@ def cluster_embeddings(
     >>> cluster_embeddings(rows, 2, method="kmeans").method
     'k-means'
     """
+    if num_components is not None:
+        check_size(embeddings, num_clusters)
+        reduced = reduce_dimensions(embeddings, num_components, seed)
+        clusters = cluster_embeddings(
+            reduced,
+            num_clusters,
+            method,
+            seed,
+            kmeans_restarts,
+            type_pairs,
+            show_progress=show_progress,
+        )
+        centroids = means_of(embeddings, clusters.labels, num_clusters)
+        return Clusters(assign(embeddings, centroids), centroids, clusters.method)
     if method == "kmeans":
         return kmeans(embeddings, num_clusters, seed, kmeans_restarts)
     if method == "consensus":

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from sklearn.cluster import AgglomerativeClustering, KMeans, MiniBatchKMeans
+from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 from torch import nn
 
@@ -118,6 +119,55 @@ def ward(
     if len(rows) < len(embeddings):
         labels = assign(embeddings, centroids)
     return Clusters(labels, centroids, "Ward")
+
+
+def reduce_dimensions(
+    embeddings: np.ndarray,
+    num_components: int,
+    seed: int = 0,
+    sample_size: int = 10_000,
+    batch_size: int = 16384,
+) -> np.ndarray:
+    """Reduce L2-normalized h to its largest principal components, `(rows, components)`.
+
+    They are centered: their cosines are not those of h, but of what sets its rows apart.
+
+    Args:
+        embeddings: h, `(rows, size)`.
+        num_components: Number of components; fewer where there are fewer rows or dimensions.
+        seed: Fixes the sample that they are found in.
+        sample_size: Rows in the sample.
+        batch_size: Rows that are reduced at once.
+
+    >>> reduce_dimensions(np.eye(3), num_components=2).shape
+    (3, 2)
+    """
+    sample = normalize(embeddings[sample_rows(len(embeddings), seed, sample_size)])
+    pca = PCA(min(num_components, *sample.shape), svd_solver="covariance_eigh").fit(sample)
+    reduced = [
+        pca.transform(normalize(embeddings[start : start + batch_size]))
+        for start in range(0, len(embeddings), batch_size)
+    ]
+    return np.concatenate(reduced).astype(np.float32)
+
+
+def means_of(
+    embeddings: np.ndarray, labels: np.ndarray, num_clusters: int, batch_size: int = 16384
+) -> np.ndarray:
+    """Return the mean of each cluster's L2-normalized h: `(clusters, size)`.
+
+    Args:
+        embeddings: h, `(rows, size)`.
+        labels: Their clusters, `(rows,)`.
+        num_clusters: C.
+        batch_size: Rows that are read at once.
+    """
+    sums = np.zeros((num_clusters, embeddings.shape[1]))
+    for start in range(0, len(embeddings), batch_size):
+        batch = slice(start, start + batch_size)
+        np.add.at(sums, labels[batch], normalize(embeddings[batch]))
+    counts = np.bincount(labels, minlength=num_clusters).clip(min=1)
+    return (sums / counts[:, None]).astype(np.float32)
 
 
 def count_micro_clusters(num_clusters: int) -> int:

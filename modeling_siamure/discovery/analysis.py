@@ -49,6 +49,8 @@ def analyze(
     seed: int = 0,
     show_progress: bool = False,
     compared_rows: int = 10_000,
+    num_components: int | None = None,
+    divides_type_pairs: bool = True,
 ) -> DiscoveryResult:
     """Find and name the relations in the embeddings of a corpus.
 
@@ -64,6 +66,9 @@ def analyze(
         seed: Fixes everything.
         show_progress: Whether to show progress bars.
         compared_rows: Rows among which as many different ones as clusters are looked for.
+        num_components: See `cluster_embeddings`.
+        divides_type_pairs: Whether the consensus may answer with parts of type pairs; not where h
+            holds the types already.
 
     Raises:
         ValueError: There are fewer different rows than clusters.
@@ -90,9 +95,10 @@ def analyze(
         method,
         seed,
         kmeans_restarts,
-        type_pairs,
+        type_pairs if divides_type_pairs else None,
         context_size,
         show_progress,
+        num_components,
     )
     logger.info("%d clusters were found by %s", number, clusters.method)
     sizes = np.array(clusters.sizes)

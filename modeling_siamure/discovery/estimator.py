@@ -131,6 +131,8 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             self.reject_outliers,
             self.seed,
             self.show_progress,
+            num_components=args.clustering_components,
+            divides_type_pairs=not self.model_.config.type_weight,
         )
         self.num_clusters_ = result.num_clusters
         self.clusters_ = result.descriptions

@@ -139,13 +139,13 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
     ):
         assert processing_class is not None, "a trainer needs the tokenizer"
 
+        max_length = min(args.max_length, model.config.max_sentence_length)
+
         def tokenized(dataset: Dataset | None) -> Dataset | None:
             if dataset is None or "input_ids" in dataset.column_names:
                 return dataset
             with args.main_process_first(desc="tokenizing"):
-                return tokenize_dataset(
-                    dataset, processing_class, args.max_length, args.on_overflow
-                )
+                return tokenize_dataset(dataset, processing_class, max_length, args.on_overflow)
 
         train_dataset = tokenized(train_dataset)
         eval_dataset = tokenized(eval_dataset)
@@ -471,15 +471,17 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
 
     def _cluster(self, dataset: Dataset, embeddings: np.ndarray) -> Clusters:
         """Return the clusters of a dataset; on the main process alone."""
+        config = self.model.config
         return cluster_embeddings(
             embeddings,
-            self.model.config.num_labels,
+            config.num_labels,
             self.args.clustering_method,
             self.args.seed,
             self.args.kmeans_restarts,
-            type_pairs(dataset),
-            self.model.config.context_size,
+            None if config.type_weight else type_pairs(dataset),  # h holds them already
+            config.context_size,
             self._show_progress,
+            self.args.clustering_components,
         )
 
     # ----------------------------------------------------------------------------------------------

@@ -109,6 +109,10 @@ class SiamURETrainingArguments(TrainingArguments):
             "help": "Clustering of h: k-means (paper, 3.3), or the consensus of cluster heads."
         },
     )
+    clustering_components: int | None = field(
+        default=None,
+        metadata={"help": "Principal components of h that are clustered; h itself by default."},
+    )
     kmeans_restarts: int = field(
         default=10, metadata={"help": "Starts of k-means, of which the best counts."}
     )
@@ -140,6 +144,10 @@ class SiamURETrainingArguments(TrainingArguments):
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: it must be 1 or more")
+        if self.clustering_components is not None and self.clustering_components < 1:
+            raise ValueError(
+                f"clustering_components={self.clustering_components}: it must be 1 or more"
+            )
         if not 0 <= self.pretrained_weight_share <= 1:
             raise ValueError(
                 f"pretrained_weight_share={self.pretrained_weight_share}: it must be between 0 "

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from modeling_siamure.clustering import assign, initialize_cluster_head, kmeans, ward
+from modeling_siamure.clustering.partitions import centroids_of, means_of, reduce_dimensions
 
 
 @pytest.fixture
@@ -105,3 +106,21 @@ def test_head_starts_from_the_clusters(blobs):
     expected = np.exp(-scale / 2 * distances)
     np.testing.assert_allclose(probabilities, expected / expected.sum(1, keepdims=True), atol=1e-5)
     assert probabilities.max(1).mean() > 0.8
+
+
+def test_components_against_the_singular_values_of_all_rows():
+    rows = np.random.default_rng(0).normal(size=(50, 8))
+    normalized = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    centered = normalized - normalized.mean(axis=0)
+    expected = centered @ np.linalg.svd(centered, full_matrices=False)[2][:3].T
+    reduced = reduce_dimensions(rows, 3, batch_size=7)
+    assert reduced.dtype == np.float32
+    np.testing.assert_allclose(np.abs(reduced), np.abs(expected), atol=1e-5)
+    assert reduce_dimensions(rows[:5], 64).shape == (5, 5)  # no more than there are
+
+
+def test_means_of_clusters_in_blocks():
+    rows = np.random.default_rng(0).normal(size=(50, 8))
+    labels = np.random.default_rng(1).integers(3, size=50)
+    expected = centroids_of(rows / np.linalg.norm(rows, axis=1, keepdims=True), labels)
+    np.testing.assert_allclose(means_of(rows, labels, 3, batch_size=7), expected, atol=1e-6)
