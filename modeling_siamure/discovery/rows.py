@@ -98,6 +98,7 @@ def embed_rows(
     accelerator = Accelerator(mixed_precision=args.mixed_precision, cpu=args.use_cpu)
     model.to(accelerator.device)
     weights = (weight.cpu().float().numpy() for weight in model.encoder.state_dict().values())
+    key = fingerprint(rows["text"], model.config.to_json_string(), *weights)
     return embed_dataset(
         model,
         tokenizer,
@@ -106,7 +107,7 @@ def embed_rows(
         args.per_device_eval_batch_size,
         show_progress=not args.disable_tqdm and accelerator.is_main_process,
         relation_only=True,
-        folder=folder / f"embedded-{fingerprint(rows['text'], *weights)}",
+        folder=folder / f"embedded-{key}",
     ).relation
 
 

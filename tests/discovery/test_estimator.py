@@ -158,6 +158,19 @@ def test_a_training_that_is_stopped_is_resumed(recipe, rows, tmp_path, monkeypat
     assert steps == [0, 1, 2, 3] and len(trained.labels_) == 60
 
 
+def test_one_work_folder_serves_two_recipes(recipe, rows, tmp_path):
+    """The same encoder, pooled otherwise: its embeddings are others."""
+    text = Path(recipe).read_text(encoding="utf-8").replace("pooling: auto", "pooling: mention")
+    (tmp_path / "other.yaml").write_text(text, encoding="utf-8")
+    sizes = [
+        RelationDiscovery(4, recipe=path, work_dir=str(tmp_path / "work"))
+        .fit(rows)
+        .embeddings_.shape[1]
+        for path in (recipe, str(tmp_path / "other.yaml"))
+    ]
+    assert sizes == [96, 64]
+
+
 def test_an_interrupted_run_is_resumed(recipe, rows, fitted, tmp_path, monkeypatch):
     batches = []
     forward = SiamUREModel.forward
