@@ -199,7 +199,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         is_joint = args.clustering_loss != "none" and joint_epoch >= 0
         is_first = joint_epoch == 0 and args.clustering_loss == "semantic"
         if is_first:
-            self._warn_of_few_rows(args.train_batch_size * args.world_size)
+            # Both views of a sentence are rows of the mean assignment.
+            self._warn_of_few_rows(2 * args.train_batch_size * args.world_size)
         # A run that was resumed inside this epoch has the neighbors that it began with.
         is_due = joint_epoch % args.neighbor_refresh_epochs == 0 and self._mined_epoch != epoch
         if is_joint and is_due:
@@ -222,8 +223,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
     def _warn_of_few_rows(self, rows: int, advised: int = 64) -> None:
         if rows < advised and self.is_world_process_zero():
             logger.warning(
-                "the entropy term sees %d rows at a time (accumulation does not add to them): %d "
-                "or more are advised",
+                "the entropy term sees %d rows at a time, two per sentence (accumulation does not "
+                "add to them): %d or more are advised",
                 rows,
                 advised,
             )
