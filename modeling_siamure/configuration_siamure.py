@@ -130,9 +130,8 @@ class SiamUREConfig(PreTrainedConfig):
             num_labels = kwargs.pop("num_labels", 10)
             self.id2label = {i: f"cluster {i}" for i in range(num_labels)}
             self.label2id = {label: i for i, label in self.id2label.items()}
-        if (
-            __package__ == "modeling_siamure"
-        ):  # which registers its pipeline; a checkpoint's own would ask for trust
+        # The package registers its pipeline; a checkpoint's own would ask for trust.
+        if __package__ == "modeling_siamure":
             kwargs.pop("custom_pipelines", None)
         super().__post_init__(**kwargs)
         self.encoder_config._name_or_path = (

@@ -65,9 +65,8 @@ def consistency_loss(
     """
     views = F.log_softmax(view_logits.float(), dim=-1).unsqueeze(2)
     neighbors = F.log_softmax(neighbor_logits.float(), dim=-1).unsqueeze(0)
-    agreement = torch.logsumexp(
-        views + neighbors, dim=-1
-    )  # in log space: the product of probabilities underflows
+    # In log space: the product of probabilities underflows.
+    agreement = torch.logsumexp(views + neighbors, dim=-1)
     agreement = agreement.mean(dim=-1) if reduction == "mean" else agreement.sum(dim=-1)
     return -agreement.mean()
 
@@ -204,9 +203,8 @@ def joint_loss(
     def stacked(rows: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         assert rows is not None  # the model gives all of its outputs
         groups = rows.unflatten(0, (2 + neighbors_per_anchor, -1))
-        return groups[:2], groups[2:].transpose(
-            0, 1
-        )  # (views, batch, ...), (batch, neighbors, ...)
+        # (views, batch, ...), (batch, neighbors, ...)
+        return groups[:2], groups[2:].transpose(0, 1)
 
     views, neighbors = stacked(outputs.relation_embedding)
     if use_mlps:

@@ -456,9 +456,8 @@ def _window(ids: list[int], positions: dict[int, int], budget: int) -> list[int]
     if spare >= 0:
         left = min(start, max(spare // 2, spare - (len(ids) - end)))
         return ids[start - left :][:budget]
-    keep = spare + (
-        second_start - first_end
-    )  # how many of the tokens between the mentions still fit
+    # How many of the tokens between the mentions still fit.
+    keep = spare + (second_start - first_end)
     if second_start < first_end or keep < 0:
         return None
     return ids[start : first_end + (keep + 1) // 2] + ids[second_start - keep // 2 : end]

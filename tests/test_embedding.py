@@ -57,9 +57,8 @@ def test_embedding_in_a_folder_resumes_where_it_was_cut_short(model, tokenizer, 
     with pytest.raises(CutShort):
         run()
     found = run()
-    assert seen == [7] * 5 + [7] * 4 + [
-        4
-    ]  # 60 rows: four batches, the one that was cut short, and on from there
+    # 60 rows: four batches, the one that was cut short, and on from there.
+    assert seen == [7] * 5 + [7] * 4 + [4]
     for name in ("relation", "projection", "cluster_probabilities"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
     assert (

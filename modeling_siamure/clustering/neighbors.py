@@ -186,9 +186,8 @@ class _TopK:
         )
         column = torch.cat([self.indices[rows].flatten(), column])
         scores = torch.cat([self.scores[rows].flatten(), scores])
-        order = scores.argsort(
-            descending=True, stable=True
-        )  # stable: equal scores stay in the order of their index
+        # Stable: equal scores stay in the order of their index.
+        order = scores.argsort(descending=True, stable=True)
         order = order[row[order].argsort(stable=True)]
         counts = counts + num_neighbors
         begins = (counts.cumsum(0) - counts).unsqueeze(1)
@@ -325,15 +324,13 @@ def _search_faiss(
     with tqdm(
         total=num_rows, desc="Mining neighbors", unit="row", disable=not show_progress
     ) as bar:
-        for cell in range(
-            num_cells
-        ):  # its rows look into the same few cells, which stay in the cache
+        # The rows of a cell look into the same few cells, which stay in the cache.
+        for cell in range(num_cells):
             rows, held = get_invlist(index.invlists, cell)
             queries = held.view(np.float32)
             nearest = index.search(queries, num_neighbors + 1)[1]
-            lacking = np.flatnonzero(
-                (nearest < 0).any(axis=1)
-            )  # the cells around them hold too few rows
+            # Rows around which the cells hold too few others are searched for everywhere.
+            lacking = np.flatnonzero((nearest < 0).any(axis=1))
             if len(lacking):
                 everywhere = faiss.SearchParametersIVF(nprobe=num_cells)
                 nearest[lacking] = index.search(

@@ -109,9 +109,8 @@ def estimate_num_clusters(
     rng = np.random.default_rng(seed)
     drawn = np.sort(rng.permutation(len(embeddings))[:sample_size])
     rows = normalize(embeddings[drawn])
-    if (
-        len(np.unique(rows.round(6), axis=0)) < 2 * rows_per_cluster
-    ):  # too few different rows to tell
+    # Too few different rows to tell.
+    if len(np.unique(rows.round(6), axis=0)) < 2 * rows_per_cluster:
         return NumClustersEstimate(1, [])
     rows = PCA(min(num_components, *rows.shape), random_state=seed).fit_transform(rows)
     reference = rng.normal(0, rows.std(axis=0), rows.shape)

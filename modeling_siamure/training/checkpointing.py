@@ -239,9 +239,8 @@ class ResumableTrainerMixin(_MixedInto):
         return str(Path(folder, UNFINISHED)) if self._is_saving else folder
 
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
-        if (
-            not self._is_saving
-        ):  # an upload in the background must find the folder under its final name
+        # An upload in the background must find the folder under its final name.
+        if not self._is_saving:
             super()._push_from_checkpoint(checkpoint_folder)
 
     def _save_checkpoint(self, model: torch.nn.Module, trial) -> None:
@@ -299,9 +298,8 @@ class ResumableTrainerMixin(_MixedInto):
             # save_on_each_node: save_pretrained writes weights on the very first process only.
             state = self.model.state_dict() if state_dict is None else state_dict
             save_file(state, folder / "model.safetensors")
-        if (
-            self.args.should_save
-        ):  # a pickle that nobody has to load, with the paths of this machine in it
+        # Nobody has to load this pickle, and the paths of this machine are in it.
+        if self.args.should_save:
             (folder / "training_args.bin").unlink()
 
     # Trainer can't load the optimizer of a sharded model whose head is not in use yet.
@@ -339,9 +337,8 @@ class ResumableTrainerMixin(_MixedInto):
                 for name, tensor in load_file(self._progress_file).items()
             }
             self._tr_loss = state.pop("loss")
-            self._total_loss_scalar = -float(
-                self._tr_loss
-            )  # the mean over this call's steps counts those alone
+            # The mean over this call's steps counts those alone.
+            self._total_loss_scalar = -float(self._tr_loss)
             self._globalstep_last_logged = int(state.pop("last_logged"))
             self.loss_parts = {name: list(parts) for name, parts in state.items()}
         self._progress_file = None

@@ -145,9 +145,8 @@ def test_all_rows_tables_and_figures_are_there(finished, speaker):
         "pretrained_weight_share": 0.0,
         "num_train_epochs": 1,
     }
-    assert (
-        results["table3"][0]["scores"] == by_method["default"]["scores"]
-    )  # 0.1 is what the encoder has
+    # 0.1 is what the encoder has.
+    assert results["table3"][0]["scores"] == by_method["default"]["scores"]
     assert results["figure3"][1]["scores"] == by_method["default"]["scores"]
     assert all(len(mined) == 1 for mined in results["figure3"][0]["neighbor_accuracy"])
     assert speaker not in (folder / "results.json").read_text()

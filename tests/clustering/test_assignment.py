@@ -49,11 +49,12 @@ def test_one_cluster_leaves_no_doubt():
 def test_thresholds_are_kept():
     assignment = assign_rows(np.array([[1.0, 0.0], [1.0, 0.9], [1.0, 0.5]]), np.eye(2), [1, 1])
     rule = RejectionRule(max_distances=[0.4, 2.0], min_margin=0.1)
+    # On the centroid, between two, far.
     assert rule.apply(assignment).labels.tolist() == [
         0,
         UNASSIGNED,
         UNASSIGNED,
-    ]  # on the centroid, between two, far
+    ]
 
 
 def test_outliers_and_rows_between_two_are_rejected_without_labels():

@@ -106,9 +106,8 @@ def test_examples_are_the_nearest_different_sentences():
         marked(f"Ada {verb} Acme", "Ada", "Acme") for verb in ("led", "quit", "sued", "led", "left")
     ]
     angles = np.array([0.1, 0.3, 0.2, 0.05, 0.9])
-    embeddings = (
-        np.stack([np.cos(angles), np.sin(angles)], axis=1) * np.arange(1, 6)[:, None]
-    )  # lengths do not count
+    # Lengths do not count.
+    embeddings = np.stack([np.cos(angles), np.sin(angles)], axis=1) * np.arange(1, 6)[:, None]
     clusters = Clusters(np.array([0, 0, 0, 0, 1]), np.array([[1.0, 0.0], [0.6, 0.8], [-1.0, 0.0]]))
     first, second, empty = describe_clusters(texts, embeddings, clusters)
     assert (first.size, second.size, empty.size) == (4, 1, 0)

@@ -157,9 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(error.status, json.dumps({"error": str(error)}).encode(), headers)
 
     def _route(self, path: str, body: bytes) -> None:
-        if (
-            self.command == "POST" and "/paths-info/" not in path
-        ):  # the one question that is asked by POST
+        # The one question that is asked by POST.
+        if self.command == "POST" and "/paths-info/" not in path:
             self._check_token()
         if path == "/api/whoami-v2":
             self._check_token()

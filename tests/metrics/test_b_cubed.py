@@ -248,9 +248,8 @@ def test_ignored_items_leave_no_trace():
 
 def test_large_counts_do_not_overflow():
     n = 200_000  # the adjusted Rand index multiplies pair counts: 10 ** 20, past 64 bits
-    scores = scores_of(
-        np.arange(n) % 2, np.arange(n) // 2 % 2
-    )  # a quarter of the items in each of four cells
+    # A quarter of the items in each of four cells.
+    scores = scores_of(np.arange(n) % 2, np.arange(n) // 2 % 2)
     together, on_a_side = 4 * math.comb(n // 4, 2), 2 * math.comb(n // 2, 2)
     chance = Fraction(on_a_side**2, math.comb(n, 2))
     assert scores["ari"] == close(float((together - chance) / (on_a_side - chance)))
@@ -412,9 +411,8 @@ def test_bad_input_is_named_in_one_line(metric, arguments, message):
         with pytest.raises(ValueError, match=message) as caught:
             compute(**arguments)
         assert "\n" not in str(caught.value)
-    assert (
-        metric.compute(predictions=CLUSTERS, references=CLASSES)["n_items"] == 4
-    )  # nothing of it was kept
+    # Nothing of it was kept.
+    assert metric.compute(predictions=CLUSTERS, references=CLASSES)["n_items"] == 4
 
 
 def test_compute_without_anything_added(metric):

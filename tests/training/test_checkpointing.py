@@ -183,9 +183,8 @@ def test_logs_resume_bit_for_bit(encoder, rows, tmp_path, step):
     whole.train()
     resumed = make_trainer(encoder, rows, tmp_path / "resumed", **options)
     resumed.train(resume_from_checkpoint=str(tmp_path / "whole" / f"checkpoint-{step}"))
-    assert (
-        whole.state.log_history[:-1] == resumed.state.log_history[:-1]
-    )  # the last one is of running times
+    # The last one is of running times.
+    assert whole.state.log_history[:-1] == resumed.state.log_history[:-1]
     assert not changed(weights(whole), weights(resumed))
     for name in ("optimizer", "lr_scheduler"):
         states = [

@@ -68,9 +68,8 @@ def test_the_encoder_ends_between_its_start_and_what_was_trained(runs):
             assert torch.equal(weight, trained[name])
     assert moved
     h = trainer.embed(trainer.train_dataset, relation_only=True).relation
-    nearest = assign(
-        h, mixed["cluster_centroids"].numpy()
-    )  # the clusters are those of the encoder that is left
+    # The clusters are those of the encoder that is left.
+    nearest = assign(h, mixed["cluster_centroids"].numpy())
     assert np.bincount(nearest, minlength=3).tolist() == trainer.model.config.cluster_sizes
 
 
@@ -105,9 +104,8 @@ def test_the_encoder_is_restored_where_neighbors_teach_little_but_types(
     ]
     resumed = make("resumed", min_agreement=agreement - 0.01)
     resumed.train(resume_from_checkpoint=str(tmp_path / "restored" / "checkpoint-4"))
-    assert "encoder" not in changed(
-        before, weights(resumed)
-    )  # the decision travels with the checkpoint
+    # The decision travels with the checkpoint.
+    assert "encoder" not in changed(before, weights(resumed))
     caplog.clear()
     kept = make("kept", min_agreement=agreement - 0.01)
     kept.train()
@@ -377,6 +375,5 @@ def test_the_model_compiles_without_a_break(encoder, rows, tmp_path, plain_losse
     losses = train_losses(encoder, rows, tmp_path, torch_compile=True)
     assert losses == pytest.approx(plain_losses, rel=0, abs=1e-5)
     assert not counters["graph_break"]
-    assert (
-        counters["stats"]["unique_graphs"] == 2
-    )  # of the first batch, and of batches of any shape
+    # Of the first batch, and of batches of any shape.
+    assert counters["stats"]["unique_graphs"] == 2
