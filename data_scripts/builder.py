@@ -18,9 +18,31 @@ import modeling_siamure.markers
 from modeling_siamure.markers import insert_markers
 
 from .files import find_files
-from .schema import FEATURES, DataError, Instance, is_utf8
+from .schema import (
+    FEATURES,
+    SHIFTS,
+    DataError,
+    Instance,
+    cuts_word,
+    fitting_offsets,
+    is_utf8,
+    show_cut,
+)
 
 logger = logging.getLogger(__name__)
+
+_CUT = "a mention begins or ends inside a word"
+# Why mentions are cut off, the likeliest first, and what to do about it.
+_CAUSES = {
+    "inclusive": "ends seem to be inclusive",
+    "utf16": "offsets seem to count UTF-16 units",
+    "bytes": "offsets seem to count bytes of UTF-8",
+    "lf": r"offsets seem to count each \r\n as one character",
+    "crlf": r"offsets seem to count each \n as two characters, \r\n",
+    "html": "offsets seem to be those of the text without HTML entities",
+    "one_based": "offsets seem to count from 1",
+    "one_based_inclusive": "offsets seem to count from 1, with inclusive ends",
+}
 
 
 @dataclass
@@ -46,7 +68,7 @@ class RelationConfig(datasets.BuilderConfig):
     labels: str = "first"
     on_error: str = "raise"
 
-    _CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
+    _CHOICES: ClassVar[dict[str, tuple[str | None, ...]]] = {
         "markers": ("typed", "untyped"),
         "no_relation": ("keep", "drop"),
         "labels": ("first", "all", "single"),
@@ -58,7 +80,8 @@ class RelationConfig(datasets.BuilderConfig):
         for option, choices in self._CHOICES.items():
             value = getattr(self, option)
             if value not in choices:
-                raise ValueError(f"{option} is {value!r}; choose one of {', '.join(choices)}")
+                names = ", ".join(filter(None, choices))
+                raise ValueError(f"{option} is {value!r}; choose one of {names}")
 
     def sources(self) -> dict[str, list[Path]]:
         """Return the files per split: `data_files`, or the corpus' usual names in `data_dir`."""
@@ -93,8 +116,25 @@ class RelationConfig(datasets.BuilderConfig):
             for key, value in config_kwargs.items()
             if key not in ("data_dir", "data_files")
         }
-        options["content"] = content_key(self.sources() | self.other_sources())
+        self.content = content_key(self.sources() | self.other_sources())
+        options["content"] = self.content
         return super().create_config_id(options, custom_features)
+
+
+@dataclass
+class EntityPairsConfig(RelationConfig):
+    """Options of a corpus that gives entities, and labels of some of their pairs.
+
+    Args:
+        labels: As for every corpus; one row per label by default.
+        pairs: `"labeled"`, or `"all"` pairs of entities that share a sentence. Those without a
+            label come once, from left to right, with a null as `relation`.
+    """
+
+    labels: str = "all"
+    pairs: str = "labeled"
+
+    _CHOICES: ClassVar = {**RelationConfig._CHOICES, "pairs": ("labeled", "all")}
 
 
 class _StoredFeatures(datasets.Features):
@@ -153,6 +193,7 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
         for source in sources:
             for position, raw in self._iter_source(source):
                 row_id = self._default_id(split, position)
+                self.tally["spans"]["rows"] += 1
                 try:
                     if isinstance(raw, DataError):
                         raise raw
@@ -161,12 +202,15 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
                     if self.config.on_error == "raise":
                         self._locate(error, source, position)
                         raise
+                    if error.reason not in self.tally["skipped"]:
+                        self._locate(error, source, position)
+                        self.tally["examples"][error.reason] = str(error)
                     self.tally["skipped"][error.reason] += 1
                     rows = self._replace_bad_row(raw, error, source, position)
                 for row in rows:
                     yield row["id"], row
         if not self._preparing:
-            self._warn_of_skipped(split, self.tally)
+            self._warn(split, self.tally)
 
     def _default_id(self, split: str, position: int | str) -> str:
         """Return the id of a row that has none."""
@@ -176,6 +220,7 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
         """Return the rows of an instance: one per label that the options keep."""
         if instance is None:
             return []
+        self._check_spans(instance)
         relations = instance.relations or [None]
         if len(relations) > 1 and self.config.labels == "single":
             self.drop("pair with several labels")
@@ -208,6 +253,22 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
         """Return the number under which messages name the row."""
         return position
 
+    def _check_spans(self, instance: Instance) -> None:
+        """Count the mentions that cut a word, and what their offsets may count instead."""
+        sentence = instance.sentence
+        cut = [span for span in (instance.head, instance.tail) if cuts_word(sentence, *span[:2])]
+        if cut and instance.by_name:
+            self.note("the name of an entity occurs only inside a longer word: taken from there")
+            return
+        fitting = []
+        if instance.offsets and (cut or "&" in sentence):
+            fitting = fitting_offsets(sentence, instance.offsets)
+        # Offsets into the text without HTML entities may also fall between words.
+        if cut or fitting == ["html"]:
+            span = cut[0] if cut else instance.head
+            self.doubt(_CUT, repr(show_cut(sentence, *span[:2])))
+            self.tally["spans"].update(fitting)
+
     def drop(self, reason: str, count: int = 1) -> None:
         """Count rows that a rule leaves out."""
         self.tally["dropped"][reason] += count
@@ -215,6 +276,19 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
     def note(self, reason: str) -> None:
         """Count a row that is kept although something about it is worth knowing."""
         self.tally["notes"][reason] += 1
+
+    def doubt(self, reason: str, example: str) -> None:
+        """Count a row that is kept although it was perhaps read wrongly, which is warned of."""
+        self.tally["doubts"][reason] += 1
+        self.tally["examples"].setdefault(reason, example)
+
+    def _download_and_prepare(self, *args, **kwargs):
+        super()._download_and_prepare(*args, **kwargs)
+        sources = self.config.sources() | self.config.other_sources()
+        if content_key(sources) != self.config.content:
+            files = ", ".join(sorted({str(path) for paths in sources.values() for path in paths}))
+            problem = "changed while it was read"
+            raise DataError(None, problem, "read it again when it is complete", file=files)
 
     def _prepare_split_single(self, **kwargs):
         # The one place where a job's errors, counts and folder meet, here or in a worker process.
@@ -237,13 +311,16 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
         """Return the counts per split, once the data is prepared.
 
         Each split has the counts by reason of the rows `"skipped"` as bad, `"dropped"` by a rule,
-        and kept with `"notes"`.
+        and kept with `"notes"` or with `"doubts"`, for which `"examples"` has one each. `"spans"`
+        counts all rows, and those whose offsets may count something else.
         """
         result = {}
         for split in self.info.splits:
             totals = result[split] = _empty_tally()
             for path in Path(self._output_dir).glob(f"tally-{split}-*.json"):
-                for kind, counts in json.loads(path.read_text()).items():
+                tally = json.loads(path.read_text())
+                totals["examples"] = tally.pop("examples") | totals["examples"]
+                for kind, counts in tally.items():
                     totals[kind].update(counts)
         return result
 
@@ -262,26 +339,58 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
     def _splits_with_rows(self) -> list[str]:
         """Return the splits that have rows; warn of skipped rows and of splits left out."""
         for split, tally in self.tallies().items():
-            self._warn_of_skipped(split, tally)
+            self._warn(split, tally)
         filled = [split for split, info in self.info.splits.items() if info.num_examples]
         if not filled:
             files = ", ".join(
                 str(path) for paths in self.config.sources().values() for path in paths
             )
-            raise DataError(None, "no row is left", "check the format and the options", file=files)
+            raise DataError(None, "no row is left", self._fix_if_empty(), file=files)
         if empty := sorted(set(self.info.splits) - set(filled)):
-            logger.warning("%s: splits without rows left out: %s", self.name, ", ".join(empty))
+            names = ", ".join(empty)
+            message = "%s: splits without rows left out: %s; %s"
+            logger.warning(message, self.name, names, self._fix_if_empty())
         return filled
 
-    def _warn_of_skipped(self, split: str, tally: dict[str, Counter]) -> None:
+    def _fix_if_empty(self) -> str:
+        """Return what to do about a split without rows."""
+        if getattr(self.config, "pairs", "all") == "labeled":
+            return "where no pair is labeled, pairs=all takes every pair of entities"
+        return "check the format and the options"
+
+    def _warn(self, split: str, tally: dict[str, Any]) -> None:
+        """Say what was skipped, and what was perhaps read wrongly: one line each."""
         if skipped := tally["skipped"]:
             reasons = "; ".join(f"{count} x {reason}" for reason, count in skipped.most_common())
-            count = skipped.total()
-            logger.warning("%s, %s: bad rows skipped: %d (%s)", self.name, split, count, reasons)
+            example = tally["examples"][skipped.most_common(1)[0][0]]
+            message = "%s, %s: bad rows skipped: %d (%s), such as %s"
+            logger.warning(message, self.name, split, skipped.total(), reasons, example)
+        for reason, count in tally["doubts"].items():
+            message = "%s, %s: in %d of %d rows %s, such as %s%s"
+            cause = _likely_cause(tally["spans"], count) if reason == _CUT else ""
+            num_rows = tally["spans"]["rows"]
+            example = tally["examples"][reason]
+            logger.warning(message, self.name, split, count, num_rows, reason, example, cause)
+        for remark in tally["remarks"]:
+            logger.warning("%s, %s: %s", self.name, split, remark)
 
 
-def _empty_tally() -> dict[str, Counter]:
-    return {"skipped": Counter(), "dropped": Counter(), "notes": Counter()}
+def _empty_tally() -> dict[str, Any]:
+    counters = ("skipped", "dropped", "notes", "doubts", "remarks", "spans")
+    return {kind: Counter() for kind in counters} | {"examples": {}}
+
+
+def _likely_cause(counts: Counter, num_cut: int) -> str:
+    """Return what the offsets seem to count and how to read them, if it explains most rows."""
+    is_frequent = 2 * num_cut >= counts["rows"]
+    causes = [name for name in _CAUSES if is_frequent or name not in SHIFTS]
+    cause = max(causes, key=lambda name: counts[name])
+    if 2 * counts[cause] <= num_cut:
+        return "; ends are exclusive, and offsets count characters from 0"
+    fix = f"read them with the option offsets={cause}"
+    if cause == "html":
+        fix = "unescape the sentences (html.unescape)"
+    return f"; {_CAUSES[cause]} (true of {counts[cause]} of them): {fix}"
 
 
 def to_row(

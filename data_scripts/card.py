@@ -133,12 +133,18 @@ def _table_line(label: str, counts: list[int]) -> str:
 
 
 def _tally_table(tallies: dict[str, dict[str, Counter]]) -> str:
-    titles = {"skipped": "bad row, skipped", "dropped": "dropped", "notes": "kept"}
+    titles = {
+        "skipped": "bad row, skipped",
+        "dropped": "dropped",
+        "notes": "kept",
+        "doubts": "kept, doubtful",
+        "remarks": "kept",
+    }
     lines = [
-        f"| {split} | {titles[kind]} | {_cell(reason)} | {count:,} |"
+        f"| {split} | {title} | {_cell(reason)} | {count:,} |"
         for split, kinds in tallies.items()
-        for kind, reasons in kinds.items()
-        for reason, count in sorted(reasons.items(), key=lambda item: -item[1])
+        for kind, title in titles.items()
+        for reason, count in sorted(kinds[kind].items(), key=lambda item: -item[1])
     ]
     if not lines:
         return "None."

@@ -11,6 +11,7 @@ import datasets
 from datasets.data_files import DataFilesDict, DataFilesList
 
 from .builder import RelationBuilder
+from .schema import FEATURES
 
 
 class Corpus(NamedTuple):
@@ -28,6 +29,7 @@ CORPORA = {
     "kbp37": Corpus("semeval2010.SemEval2010", "KBP37"),
     "nyt_fb": Corpus("nyt_fb.NytFb", "NYT+FB, nine columns or marked sentences"),
     "opennre": Corpus("opennre.OpenNRE", "JSON lines of OpenNRE, such as Wiki80"),
+    "pure": Corpus("pure.Pure", "JSON lines of PURE and DyGIE++, such as SciERC and CrossRE"),
     "semeval2010": Corpus("semeval2010.SemEval2010", "SemEval-2010 Task 8"),
     "sentence_pairs": Corpus("sentence_pairs.SentencePairs", "marked sentences with label numbers"),
     "spert": Corpus("spert.SpERT", "JSON of SpERT, such as FIRE and CoNLL04"),
@@ -117,6 +119,8 @@ def load_train_and_validation(
     if train_split not in splits:
         names = ", ".join(splits)
         raise ValueError(f"there is no split {train_split!r}; --train_split takes one of {names}")
+    # A further column must not meet one that training adds, such as input_ids.
+    splits = splits.select_columns(list(FEATURES))
     train = splits[train_split]
     validation = splits.get(validation_split, train)
     if validation_fraction is not None:
@@ -129,7 +133,10 @@ def load_train_and_validation(
 
 
 def load_user_file(
-    path: str | Path, columns: dict[str, str] | None = None, on_error: str = "raise"
+    path: str | Path,
+    columns: dict[str, str] | None = None,
+    on_error: str = "raise",
+    offsets: str | None = None,
 ) -> datasets.Dataset:
     """Read every row of your own file, in its order, into the schema (see `table.UserFile`).
 
@@ -138,6 +145,7 @@ def load_user_file(
         columns: Name in the schema to the name in the file.
         on_error: With `"skip"`, a row that can't be read has a null as `text`, and a column
             `problem` says why.
+        offsets: What the offsets count, see `table.UserFileConfig`.
 
     Raises:
         DataError: A row is not what the format says; names file, row, field and fix.
@@ -149,6 +157,7 @@ def load_user_file(
         "table",
         data_files={"train": str(path)},
         columns=columns,
+        offsets=offsets,
         on_error=on_error,
         keep_all_rows=True,
     )

@@ -42,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
             "--columns", nargs="+", default=[], metavar="COLUMN=NAME", help="the file's other names"
         )
         command.add_argument(
+            "--offsets", help="what the file's offsets count: characters, inclusive, utf16, bytes"
+        )
+        command.add_argument(
             "--on_error",
             choices=("raise", "skip"),
             default="raise",
@@ -110,7 +113,9 @@ def load_input(args: argparse.Namespace):
     columns = {column: name for column, _, name in pairs} | (
         {"text": args.text_column} if args.text_column else {}
     )
-    return load_user_file(args.file, columns=columns or None, on_error=args.on_error)
+    return load_user_file(
+        args.file, columns=columns or None, on_error=args.on_error, offsets=args.offsets
+    )
 
 
 def discover(args: argparse.Namespace) -> None:

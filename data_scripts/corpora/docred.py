@@ -5,22 +5,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..builder import RelationBuilder, RelationConfig
+from ..builder import EntityPairsConfig, RelationBuilder
 from ..files import read_json
-from ..schema import DataError, Instance, Mention, Tokens, get, labels_by_pair
+from ..schema import (
+    DataError,
+    Instance,
+    Mention,
+    Tokens,
+    add_unlabeled,
+    get,
+    in_text_order,
+    labels_by_pair,
+)
 
 
 @dataclass
-class DocREDConfig(RelationConfig):
-    """Returns one row per label of a pair, unless `labels` says otherwise."""
+class DocREDConfig(EntityPairsConfig):
+    """Names the files of DocRED and Re-DocRED."""
 
     FILES: ClassVar = {
         "train": r"train(_annotated|_revised)?\.json",
         "validation": r"dev(_revised)?\.json",
         "test": r"test(_revised)?\.json",
     }
-
-    labels: str = "all"
 
 
 class DocRED(RelationBuilder):
@@ -38,10 +45,14 @@ class DocRED(RelationBuilder):
         for number, document in enumerate(read_json(source, list), 1):
             try:
                 labels = get(document, "labels", list, optional=True) or []
-                pairs = labels_by_pair(labels, "h", "t", "r")
+                num_entities = len(get(document, "vertexSet", list))
             except DataError as error:
                 yield number, error
                 continue
+            pairs, errors = labels_by_pair(labels, "h", "t", "r")
+            yield from ((number, error) for error in errors)
+            if self.config.pairs == "all":
+                pairs = add_unlabeled(pairs, num_entities)
             for (head, tail), relations in pairs.items():
                 yield number, (f"{number}-{head}-{tail}", document, head, tail, relations)
 
@@ -55,6 +66,8 @@ class DocRED(RelationBuilder):
             for sentence_of_tail, tail_mention in tails
             if sentence == sentence_of_tail
         ]
+        if not candidates and not relations:
+            return None  # no pair at all
         if not candidates:
             self.drop("no sentence holds both entities", len(relations))
             return None
@@ -62,6 +75,11 @@ class DocRED(RelationBuilder):
         sentence, head_mention, tail_mention = min(
             candidates, key=lambda candidate: (_overlap(*candidate[1:]), candidate[0])
         )
+        if not relations:
+            if head_mention[:2] == tail_mention[:2]:
+                self.drop("two entities in one place")
+                return None
+            head_mention, tail_mention = in_text_order(head_mention, tail_mention)
         if _overlap(head_mention, tail_mention):
             self.note("head and tail overlap")
         tokens = Tokens(document["sents"][sentence], "sents")

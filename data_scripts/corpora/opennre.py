@@ -41,11 +41,13 @@ class OpenNRE(RelationBuilder):
         text = (
             Tokens(row["token"], "token") if "token" in row else Characters(get(row, "text", str))
         )
-        head = text.mention(*_position(row, "h"), None, "h")
-        tail = text.mention(*_position(row, "t"), None, "t")
+        offsets = _position(row, "h"), _position(row, "t")
+        head = text.mention(*offsets[0], None, "h")
+        tail = text.mention(*offsets[1], None, "t")
         self._compare_name(row["h"], text.sentence[head.start : head.end])
         self._compare_name(row["t"], text.sentence[tail.start : tail.end])
-        return Instance(None, text.sentence, head, tail, [relation] if relation else [])
+        instance = Instance(None, text.sentence, head, tail, [relation] if relation else [])
+        return instance._replace(offsets=offsets) if isinstance(text, Characters) else instance
 
     def _compare_name(self, entity: dict[str, Any], marked: str) -> None:
         name = get(entity, "name", str, optional=True)

@@ -14,6 +14,8 @@ from ..files import decode, read_lines
 from ..schema import DataError, Instance
 from .sentence_pairs import marked_instance, read_inline
 
+# The first line of a block, where the empty line before it is missing.
+_BEGIN = re.compile(r"\s*\d+\t|(?!Comment).*<e[12]>")
 _RELATION = re.compile(r"(?P<name>.+)\((?P<order>e1,\s?e2|e2,\s?e1)\)")
 
 
@@ -31,8 +33,9 @@ class SemEval2010Config(RelationConfig):
 class SemEval2010(RelationBuilder):
     """Blocks of `id<TAB>"sentence"`, relation, and in SemEval `Comment: ...`.
 
-    An empty line ends a block. The direction of the label decides which mention is the head:
-    `Cause-Effect(e2,e1)` is `Cause-Effect` with `e2` as head.
+    An empty line ends a block, and so does the first line of another one. The direction of the
+    label decides which mention is the head: `Cause-Effect(e2,e1)` is `Cause-Effect` with `e2` as
+    head.
     """
 
     BUILDER_CONFIG_CLASS = SemEval2010Config
@@ -42,12 +45,13 @@ class SemEval2010(RelationBuilder):
 
     def _iter_source(self, source: Path) -> Iterator[tuple[int, list[str]]]:
         block: list[str] = []
-        for number, (_, line) in enumerate(read_lines(source), 1):
-            if line.strip():
-                block.append(decode(line))
-            elif block:
+        for number, (_, raw) in enumerate(read_lines(source), 1):
+            line = decode(raw)
+            if block and (not line.strip() or _BEGIN.match(line)):
                 yield number - len(block), block
                 block = []
+            if line.strip():
+                block.append(line)
         if block:
             yield number - len(block) + 1, block
 
@@ -58,6 +62,8 @@ class SemEval2010(RelationBuilder):
             raise DataError("id", problem, 'write: 8<TAB>"sentence"', got=block[0])
         if len(block) < 2:
             raise DataError("relation", "is missing", "put it on the line below the sentence")
+        if len(block) > 2 and not block[2].startswith("Comment"):
+            self.doubt("a block goes on behind its relation: part of a row?", repr(block[2]))
         text = text.strip()
         if len(text) > 1 and text[0] == text[-1] == '"':
             text = text[1:-1].strip()

@@ -1,6 +1,8 @@
 """Your own data: JSON, JSON lines, CSV, TSV or Parquet, with columns mapped to the schema."""
 
+import ast
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,23 +13,30 @@ import datasets
 from modeling_siamure.markers import MARKER, read_markers
 
 from ..builder import RelationBuilder, RelationConfig
+from ..columns import COLUMNS, SENTENCES, advise, free_name, rename_columns
 from ..files import read_rows
 from ..schema import (
+    BOUNDS,
     FEATURES,
+    OFFSETS,
     Characters,
     DataError,
     Instance,
     Mention,
     Tokens,
-    find_mentions,
+    fitting_offsets,
     get,
+    get_labels,
+    get_offset,
     get_text,
     is_utf8,
-    mention_at_offsets,
+    locate_mentions,
+    may_be_missing,
 )
 
-_COLUMNS = (*FEATURES, "tokens")
-_OFFSETS = ("head_start", "head_end", "tail_start", "tail_end")
+# TACRED's and CORE's offsets have inclusive ends.
+_INCLUSIVE = {"subj_end", "obj_end", "e1_end", "e2_end"}
+_OTHER_MARKERS = re.compile(r"\[(/?)E([12])\]|<(/?)E([12])>")
 
 
 @dataclass
@@ -37,6 +46,10 @@ class UserFileConfig(RelationConfig):
     Args:
         columns: Name in the schema, or `tokens`, to the name in the file, such as
             `{"sentence": "body"}`.
+        offsets: What the offsets count: `"characters"` (or tokens) from 0, ends exclusive, unless
+            the names of the columns say something else; `"inclusive"` ends; `"one_based"`;
+            `"one_based_inclusive"`; `"utf16"` units; `"bytes"` of UTF-8; `"lf"` or `"crlf"`, the
+            characters of the text with such line ends.
         keep_all_rows: Whether to return one row for each row of the file, in its order, as
             `siamure discover` and `siamure assign` need. Columns that are read under another name
             are then carried along too. With `on_error="skip"`, a row that can't be read has no
@@ -49,7 +62,10 @@ class UserFileConfig(RelationConfig):
     }
 
     columns: dict[str, str] | None = None
+    offsets: str | None = None
     keep_all_rows: bool = False
+
+    _CHOICES: ClassVar = {**RelationConfig._CHOICES, "offsets": (None, *OFFSETS)}
 
     def __post_init__(self):
         super().__post_init__()
@@ -57,8 +73,8 @@ class UserFileConfig(RelationConfig):
             raise ValueError(
                 f"columns is {self.columns!r}; map names of the schema to those of the file"
             )
-        if unknown := sorted(set(self.columns or ()) - set(_COLUMNS)):
-            raise ValueError(f"columns maps {unknown[0]!r}, which is none of {', '.join(_COLUMNS)}")
+        if unknown := sorted(set(self.columns or ()) - set(COLUMNS)):
+            raise ValueError(f"columns maps {unknown[0]!r}, which is none of {', '.join(COLUMNS)}")
         if not isinstance(self.keep_all_rows, bool):
             raise ValueError(f"keep_all_rows is {self.keep_all_rows!r}; choose True or False")
 
@@ -78,10 +94,12 @@ class UserFile(RelationBuilder):
     - `text` that holds markers already, such as
       `<e1:PERSON> Ada Roe </e1:PERSON> leads <e2> Acme </e2>`;
     - `sentence`, `tokens` or `text`, with `head` and `tail` as strings, which are looked for (see
-      `find_mentions`).
+      `find_name`); beside a name, the start or the end says which place is meant.
 
-    `head_type`, `tail_type`, `relation` and `id` may be missing or empty. Where `head` is given
-    beside offsets, it must be what they mark, which detects inclusive ends. Further columns are
+    `head_type`, `tail_type`, `relation` and `id` may be missing or empty; `relation` may be a list.
+    Where `head` is given beside offsets, it must be what they mark, which detects inclusive ends.
+    The usual names of the field are known too (`token`, `h` and `t` with `pos`, `subj_start`, `e1`,
+    `label` and the like); what was read under which name is said in one line. Further columns are
     carried along.
     """
 
@@ -90,7 +108,11 @@ class UserFile(RelationBuilder):
 
     def _split_generators(self, dl_manager) -> list[datasets.SplitGenerator]:
         paths = [path for files in self.config.sources().values() for path in files]
-        self.extra_features = _infer_features(paths, self._schema_columns())
+        further = _infer_features(paths, self._schema_columns())
+        # Columns of the file give way where they have a name that the output needs.
+        reserved = {"problem"} if self.config.reports_problems else set()
+        self.source_names = {free_name(name, reserved, further): name for name in further}
+        self.extra_features = {name: further[self.source_names[name]] for name in self.source_names}
         features = {**FEATURES, **self.extra_features}
         if self.config.reports_problems:
             features["problem"] = datasets.Value("string")
@@ -102,74 +124,81 @@ class UserFile(RelationBuilder):
         columns = set(FEATURES)
         if not self.config.keep_all_rows:
             columns |= set((self.config.columns or {}).values())
-        if self.config.reports_problems:
-            columns.add("problem")
         return columns
 
     def _iter_source(self, source: Path) -> Iterator[tuple[int, Any]]:
-        return read_rows(source)
+        return read_rows(source, self.doubt)
 
     def _to_instance(self, raw: dict[str, Any]) -> Instance:
-        row = self._rename_columns(raw)
-        extra = {
-            name: _encode(raw.get(name), feature) for name, feature in self.extra_features.items()
-        }
+        columns = self.config.columns or {}
+        row, names = rename_columns(raw, columns, self.config.keep_all_rows)
+        instance = self._locate_mentions(raw, row, names)
+        relations = get_labels(row, "relation")
+        for label in filter(may_be_missing, relations):
+            self.note(f"relation: {label!r} is kept as a label")
+        renamed = {column: name for column, name in names.items() if column not in columns}
+        if renamed:
+            pairs = ", ".join(f"{name} as {column}" for column, name in renamed.items())
+            self.tally["remarks"][f"read {pairs}; where that is wrong, map columns"] += 1
+        extra = self._extra_values(raw)
         if self.config.reports_problems:
             extra["problem"] = None
-        sentence, head, tail = self._locate_mentions(row)
-        head = head._replace(type=get_text(row, "head_type") or head.type)
-        tail = tail._replace(type=get_text(row, "tail_type") or tail.type)
-        relation = get_text(row, "relation")
-        relations = [relation] if relation else []
-        return Instance(get_text(row, "id"), sentence, head, tail, relations, extra)
+        return instance._replace(
+            id=get_text(row, "id"),
+            head=instance.head._replace(type=get_text(row, "head_type") or instance.head.type),
+            tail=instance.tail._replace(type=get_text(row, "tail_type") or instance.tail.type),
+            relations=relations,
+            extra=extra,
+        )
 
-    def _rename_columns(self, raw: dict[str, Any]) -> dict[str, Any]:
-        """Return the values of a row under the names of the schema, without empty ones."""
-        row = {column: raw[column] for column in _COLUMNS if raw.get(column) not in (None, "", [])}
-        columns = self.config.columns or {}
-        if self.config.keep_all_rows and {"text", "sentence"} & set(columns):
-            # The column that the user names is the text, whatever else the file calls one.
-            for column in ("sentence", "tokens", "text"):
-                row.pop(column, None)
-        for column, name in columns.items():
-            if name not in raw:
-                fix = f"correct the mapping of {column!r} in columns"
-                raise DataError(name, "is missing", fix)
-            row[column] = raw[name]
-        return {column: value for column, value in row.items() if value is not None}
-
-    def _locate_mentions(self, row: dict[str, Any]) -> tuple[str, Mention, Mention]:
+    def _locate_mentions(
+        self, raw: dict[str, Any], row: dict[str, Any], names: dict[str, str]
+    ) -> Instance:
         """Return the sentence of a row and its two mentions."""
-        text: Characters | Tokens
-        field = next((name for name in ("sentence", "tokens", "text") if name in row), None)
+        field = next((name for name in SENTENCES if name in row), None)
         if field is None:
-            problem = "is missing or empty"
-            fix = "give the sentence that holds both mentions"
-            raise DataError("sentence", problem, fix)
-        if field == "tokens":
-            words = row["tokens"]
-            text = Tokens(words.split(" ") if isinstance(words, str) else words)
+            raise DataError("sentence", "is missing or empty", advise(raw))
+        missing = [
+            role
+            for role in ("head", "tail")
+            if not row.keys() & {role, f"{role}_start", f"{role}_end"}
+        ]
+        may_be_inclusive = not _INCLUSIVE.isdisjoint(names.values())
+        text: Characters | Tokens
+        spans: tuple = ()
+        if field == "tokens" or isinstance(row[field], list):
+            offsets = "inclusive" if may_be_inclusive else "characters"
+            text = Tokens(_words(row[field]), field, self.config.offsets or offsets)
         else:
-            text = Characters(get(row, field, str))
-        if any(row.get(offset) is not None for offset in _OFFSETS):
-            head = mention_at_offsets(row, "head", text)
-            tail = mention_at_offsets(row, "tail", text)
-        elif field == "text" and MARKER.search(text.sentence):
-            try:
-                marked = read_markers(text.sentence)
-            except ValueError as error:
-                problem = "does not hold each of the four markers once"
-                fix = "mark one head and one tail"
-                raise DataError("text", problem, fix, got=str(error)) from None
-            head = Mention(*marked.head, marked.head_type)
-            tail = Mention(*marked.tail, marked.tail_type)
-            return marked.sentence, head, tail
-        else:
-            names = get(row, "head", str), get(row, "tail", str)
-            head, tail, ambiguous = find_mentions(text.sentence, *names)
-            if ambiguous:
-                self.note("an entity occurs more than once in the sentence: nearest pair taken")
-        return text.sentence, head, tail
+            sentence = get(row, field, str)
+            has_offsets = bool(row.keys() & set(BOUNDS))
+            marked = _OTHER_MARKERS.sub(_rewrite_marker, sentence)
+            may_be_marked = (field == "text" and not has_offsets) or len(missing) == 2
+            if may_be_marked and MARKER.search(marked):
+                return _read_marked(field, marked)
+            if has_offsets:
+                spans = _given_spans(row)
+            text = Characters(sentence, self.config.offsets or "characters")
+            # As characters, such columns occur with both kinds of ends.
+            if may_be_inclusive and not self.config.offsets and spans:
+                fitting = fitting_offsets(sentence, spans)
+                if "characters" not in fitting and "inclusive" in fitting:
+                    text = Characters(sentence, "inclusive")
+        if missing:
+            raise DataError(missing[0], "is missing", advise(raw))
+        head, tail, by_name, ambiguous = locate_mentions(row, text)
+        if ambiguous:
+            self.note("an entity occurs more than once in the sentence: nearest pair taken")
+        return Instance(
+            None, text.sentence, head, tail, [], by_name=by_name, offsets=() if by_name else spans
+        )
+
+    def _extra_values(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """Return the further columns of a row."""
+        return {
+            name: _encode(raw.get(self.source_names[name]), feature)
+            for name, feature in self.extra_features.items()
+        }
 
     def _default_id(self, split: str, position: int | str) -> str:
         return str(position) if self.config.keep_all_rows else super()._default_id(split, position)
@@ -183,12 +212,51 @@ class UserFile(RelationBuilder):
         self._locate(error, source, position)
         raw = raw if isinstance(raw, dict) else {}
         row: dict[str, Any] = dict.fromkeys(FEATURES)
-        for name, feature in self.extra_features.items():
-            value = _encode(raw.get(name), feature)
+        for name, value in self._extra_values(raw).items():
             row[name] = _replace_surrogates(value) if isinstance(value, str) else value
         row["id"] = _replace_surrogates(str(raw.get("id") or position))
         row["problem"] = _replace_surrogates(str(error))
         return [row]
+
+
+def _words(tokens: Any) -> Any:
+    """Return the words of a list, or of a CSV cell: separated by spaces, or written as a list."""
+    if not isinstance(tokens, str):
+        return tokens
+    if tokens.startswith("[") and tokens.endswith("]"):
+        try:
+            words = ast.literal_eval(tokens)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            words = None
+        if isinstance(words, list) and all(isinstance(word, str) for word in words):
+            return words
+    return tokens.split(" ")
+
+
+def _rewrite_marker(match: re.Match) -> str:
+    """Return the marker of this package for one of other code: `[E1]`, `<E1>`."""
+    close = match[1] or match[3] or ""
+    return f"<{close}e{match[2] or match[4]}>"
+
+
+def _read_marked(field: str, text: str) -> Instance:
+    """Return the instance of a marked sentence."""
+    try:
+        marked = read_markers(text)
+    except ValueError as error:
+        problem = "does not hold each of the four markers once"
+        raise DataError(field, problem, "mark one head and one tail", got=str(error)) from None
+    head = Mention(*marked.head, marked.head_type)
+    tail = Mention(*marked.tail, marked.tail_type)
+    return Instance(None, marked.sentence, head, tail, [])
+
+
+def _given_spans(row: dict[str, Any]) -> tuple:
+    """Return start and end of head and tail as the row gives them, if it gives all."""
+    if not all(bound in row for bound in BOUNDS):
+        return ()
+    head_start, head_end, tail_start, tail_end = (get_offset(row, bound) for bound in BOUNDS)
+    return (head_start, head_end), (tail_start, tail_end)
 
 
 def _infer_features(paths: list[Path], schema_columns: set[str]) -> dict[str, Any]:
@@ -198,10 +266,10 @@ def _infer_features(paths: list[Path], schema_columns: set[str]) -> dict[str, An
         for number, row in read_rows(path):
             if isinstance(row, DataError):
                 continue
-            for name in row.keys() - schema_columns:
-                if name not in kinds and not is_utf8(name):
-                    problem = "has a column whose name is not valid UTF-8"
-                    fix = "save the file as UTF-8"
+            for name in sorted(row.keys() - schema_columns):
+                if name not in kinds and (not is_utf8(name) or "\0" in name):
+                    problem = "has a column whose name is not valid UTF-8, or holds a NUL"
+                    fix = "rename it, or save the file as UTF-8"
                     raise DataError(None, problem, fix, got=name, file=path, row=number)
                 kinds.setdefault(name, set()).add(_kind(row[name]))
     return {name: _feature(kinds[name] - {"null"}) for name in sorted(kinds)}

@@ -88,6 +88,18 @@ SEMEVAL_BLOCKS = (
 )
 
 
+def pure_document():
+    return {
+        "doc_key": "d1",
+        "sentences": [
+            ["Ridge", "regression", "predicts", "prices", "."],
+            ["We", "test", "it", "on", "FarmSet", "."],
+        ],
+        "ner": [[[0, 1, "Method"], [3, 3, "Task"]], [[9, 9, "Dataset"], [7, 7, "Generic"]]],
+        "relations": [[[0, 1, 3, 3, "USED-FOR"]], [[7, 7, 9, 9, "EVALUATED-ON", "", False]]],
+    }
+
+
 MARKED_SENTENCES = [
     "[CLS] <e1:PER> Oz </e1:PER> runs <e2:ORG> Salt </e2:ORG> . [SEP]",
     "<e2> Salt </e2> , said <e1> Oz </e1>",

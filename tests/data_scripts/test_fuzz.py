@@ -27,6 +27,7 @@ from .source_examples import (
     TABLE_TOKENS,
     core_row,
     docred_document,
+    pure_document,
     spert_sentence,
     tacred_row,
 )
@@ -84,6 +85,7 @@ CASES = {
         companion=("train_sentence.json", json.dumps(MARKED_SENTENCES)),
     ),
     "opennre": Case("opennre", "train.txt", [OPENNRE_TOKENS, OPENNRE_TEXT], lines),
+    "pure": Case("pure", "train.jsonl", [pure_document(), pure_document()], lines),
     "json": Case("table", "train.json", [TABLE_CHARACTERS, TABLE_TOKENS]),
     "jsonlines": Case("table", "train.jsonl", [TABLE_CHARACTERS, TABLE_TOKENS], lines),
     "csv": Case(

@@ -162,3 +162,20 @@ def test_messages_show_values_in_every_script(path):
     path.write_text(json.dumps(row))
     with pytest.raises(DataError, match=r"does not occur in the sentence \('阿达'\)"):
         load(path)
+
+
+def test_a_file_that_changes_while_it_is_read_leaves_nothing_behind(path):
+    old = path.read_text()
+    builder = data_scripts.loading.relation_builder("table", data_files={"train": str(path)})
+    path.write_text(old.replace("leads", "heads"))
+    with pytest.raises(DataError, match="changed while it was read; read it again"):
+        builder.read()
+    path.write_text(old)
+    assert load(path)["train"]["relation"] == ["leads"]
+
+
+def test_an_option_has_its_own_values(path):
+    with pytest.raises(ValueError, match="offsets is 'utf8'; choose one of characters, inclusive"):
+        load(path, offsets="utf8")
+    with pytest.raises(ValueError, match="pairs is 'some'; choose one of labeled, all"):
+        load_relation_dataset("spert", data_files={"train": str(path)}, pairs="some")

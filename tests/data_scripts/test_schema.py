@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from data_scripts import DataError
 from data_scripts.files import line_number, read_lines, split_ranges
-from data_scripts.schema import Tokens, find_mentions
+from data_scripts.schema import Tokens, cuts_word, find_mentions
 
 WORDS = st.lists(st.sampled_from(["a", "b", "ab", "a b", "Zoë", "."]), min_size=1, max_size=8)
 
@@ -74,6 +74,33 @@ def test_ranges_yield_each_line_once(tmp_path_factory, lines, ends, size):
     ]
     assert parts == whole
     assert [line_number(path, position) for position, _ in whole] == list(range(1, len(whole) + 1))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "start", "end", "cuts"),
+    [
+        ("Mara Lind runs Petrel Foods.", 0, 9, False),
+        ("Mara Lind runs Petrel Foods.", 0, 8, True),
+        ("Mara Lind runs Petrel Foods.", 1, 10, True),
+        ("Mara Lind runs Petrel Foods.", 15, 28, False),  # the full stop is no part of a word
+        ("Lind &amp; Sons&#39; chief", 11, 15, False),
+        ("Zoe\u0308 left", 0, 3, True),  # before a combining accent
+        ("Zoe\u0308 left", 0, 4, False),
+        ("मीरा ने नीलकंठ", 0, 4, False),
+        ("मीरा ने नीलकंठ", 0, 3, True),  # before a vowel sign
+        ("मीरा ने नीलकंठ", 2, 4, True),  # after one
+        ("何曼写成青石巷", 0, 2, False),
+        ("佐野健です", 0, 3, False),
+        ("บริษัทฟ้าใสก่อตั้ง", 6, 11, False),
+        ("บริษัทฟ้าใสก่อตั้ง", 6, 7, True),  # a tone mark stays with its consonant
+        ("김하늘은 일한다", 0, 3, False),
+        ("Acme은 크다", 0, 4, False),
+        ("Petrel-Foods", 0, 6, False),
+        ("a", 0, 1, False),
+    ],
+)
+def test_a_span_that_cuts_a_word(sentence, start, end, cuts):
+    assert cuts_word(sentence, start, end) == cuts
 
 
 def test_an_error_can_be_pickled():

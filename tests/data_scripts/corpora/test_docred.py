@@ -94,3 +94,18 @@ def test_bad_documents(tmp_path, change, said):
         load(tmp_path, docred_document(), broken)
     assert "dev_revised.json, row 2" in str(caught.value) and said in str(caught.value)
     assert len(load(tmp_path, docred_document(), broken, on_error="skip")) >= 4
+
+
+def test_pairs_of_entities_without_labels(tmp_path):
+    document = docred_document()
+    labels = document.pop("labels")
+    with pytest.raises(DataError, match=r"no row is left; .* pairs=all takes every pair"):
+        load(tmp_path, document)
+    rows = load(tmp_path, document, pairs="all")
+    # Oz, Salt Works, Lund and Salt share sentences; Sweden stands alone.
+    assert len(rows) == 6 and rows["relation"] == [None] * 6
+    assert all(row["head_start"] <= row["tail_start"] for row in rows)
+    document["labels"] = labels
+    rows = load(tmp_path, document, pairs="all")
+    relations = [relation for relation in rows["relation"] if relation]
+    assert sorted(relations) == ["P112", "P169", "P19", "P361"] and len(rows) == 7

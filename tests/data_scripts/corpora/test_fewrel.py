@@ -81,7 +81,7 @@ def test_a_bad_row_names_file_row_field_and_fix(folder, change, message):
     assert kept["val_wiki"]["relation"] == ["P50", "P50"]
 
 
-@pytest.mark.parametrize("content", ["[]", '{"P17": {}}', '{"P17": [', "\xff", ""])
+@pytest.mark.parametrize("content", ["[]", "{}", '{"P17": {}}', '{"P17": [', "\xff", ""])
 def test_a_broken_file_is_one_line(folder, content):
     (folder / "val_wiki.json").write_text(content, encoding="latin-1")
     with pytest.raises(DataError, match=r"val_wiki\.json") as caught:
@@ -92,3 +92,19 @@ def test_a_broken_file_is_one_line(folder, content):
 def test_folder_without_files(tmp_path):
     with pytest.raises(FileNotFoundError, match="pass the folder that does"):
         load_relation_dataset("fewrel", data_dir=str(tmp_path))
+
+
+def test_a_list_without_labels(tmp_path):
+    rows = [row(["Lund", "lies", "in", "Sweden"], [[0]], [[3]])] * 2
+    (tmp_path / "pubmed_unsupervised.json").write_text(json.dumps(rows))
+    dataset = load_relation_dataset("fewrel", data_dir=str(tmp_path))["pubmed_unsupervised"]
+    assert dataset["relation"] == [None, None] and len(set(dataset["id"])) == 2
+    assert dataset[0]["text"] == "<e1> Lund </e1> lies in <e2> Sweden </e2>"
+
+
+@pytest.mark.parametrize("index", [3_000_000_000, 10**400])
+def test_a_huge_token_index_is_refused_at_once(folder, index):
+    rows = {"P17": [row(["Lund", "lies", "in", "Sweden"], [[0, index]], [[3]])]}
+    (folder / "val_wiki.json").write_text(json.dumps(rows))
+    with pytest.raises(DataError, match="lists tokens that are not consecutive"):
+        load_relation_dataset("fewrel", data_dir=str(folder))

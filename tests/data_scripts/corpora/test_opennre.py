@@ -62,3 +62,10 @@ def test_bad_rows(tmp_path, monkeypatch, line, said):
         load(tmp_path, json.dumps(OPENNRE_TOKENS), line)
     assert "wiki80_val.txt, row 2" in str(caught.value) and said in str(caught.value)
     assert not (tmp_path / "ran").exists()
+
+
+def test_offsets_that_cut_words_are_said(tmp_path, caplog):
+    row = {**OPENNRE_TEXT, "h": {"pos": [0, 1]}, "t": {"pos": [8, 17]}}
+    (tmp_path / "train.txt").write_text(json.dumps(row))
+    load_relation_dataset("opennre", data_dir=str(tmp_path))
+    assert "'O|z'; ends seem to be inclusive (true of 1 of them)" in caplog.text

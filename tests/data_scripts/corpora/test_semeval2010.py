@@ -60,3 +60,18 @@ def test_bad_blocks(tmp_path, block, said):
         load(tmp_path, text)
     assert said in str(caught.value)
     assert load(tmp_path, text, on_error="skip")["train"]["id"] == ["7"]
+
+
+def test_a_missing_empty_line_joins_no_blocks(tmp_path, caplog):
+    first = '1\t"<e1>a</e1> <e2>b</e2>"\r\nOther\r\nComment: 5 <e1>\r\n'
+    second = '2\t"<e1>c</e1> <e2>d</e2>"\r\nCause-Effect(e1,e2)\r\n'
+    third = '3 "<e1>e</e1> <e2>f</e2>"\r\nOther\r\n'  # no tab
+    rows = load(tmp_path, first + second + third, on_error="skip")["train"]
+    assert rows["relation"] == ["Other", "Cause-Effect"]
+    assert "bad rows skipped: 1 (1 x id: is not a number followed by a tab)" in caplog.text
+
+
+def test_what_follows_the_relation_is_said(tmp_path, caplog):
+    load(tmp_path, '1\t"<e1>a</e1> <e2>b</e2>"\r\nOther\r\n2 c d\r\nOther\r\n')
+    assert "in 1 of 1 rows a block goes on behind its relation: part of a row?" in caplog.text
+    assert "'2 c d'" in caplog.text

@@ -1,0 +1,161 @@
+"""The columns of your own files: their usual names, and advice on those that have others."""
+
+import re
+import shlex
+from collections.abc import Collection
+from typing import Any
+
+from .schema import FEATURES, DataError, is_missing
+
+COLUMNS = (*FEATURES, "tokens")
+SENTENCES = ("sentence", "tokens", "text")
+_ROLES = {
+    "head": ("subj", "subject", "e1", "entity1", "h"),
+    "tail": ("obj", "object", "e2", "entity2", "t"),
+}
+# Usual names of the field, for columns that a row lacks under the name of the schema.
+_ALIASES = {
+    "sentence": ("sent", "sentText"),
+    "tokens": ("token", "words"),
+    "relation": ("label", "rel"),
+    **{
+        f"{role}{suffix}": tuple(f"{alias}{suffix}" for alias in aliases)
+        for role, aliases in _ROLES.items()
+        for suffix in ("", "_type", "_start", "_end")
+    },
+}
+# Keys that tell the form of a corpus, for the message about a file that is no table.
+_FORMS = {
+    "pure": {"ner", "relations"},
+    "spert": {"tokens", "entities"},
+    "docred": {"sents", "vertexSet"},
+}
+
+
+def rename_columns(
+    raw: dict[str, Any], columns: dict[str, str], prefers_mapped_text: bool = False
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values of a row under the names of the schema, without missing ones.
+
+    Args:
+        raw: The row.
+        columns: Name in the schema to the name in the file, as the user gives them.
+        prefers_mapped_text: Whether a column that the user names is the text, whatever else the
+            file calls one.
+
+    Returns:
+        The values, and the names in the file of those that have another one there.
+
+    Raises:
+        DataError: A column that the user names does not exist.
+
+    >>> rename_columns({"text": "Ada left Acme", "e1": "Ada", "e2": "Acme", "label": 3}, {})[1]
+    {'relation': 'label', 'head': 'e1', 'tail': 'e2'}
+    """
+    row = {column: raw[column] for column in COLUMNS if not is_missing(raw.get(column))}
+    if prefers_mapped_text and {"text", "sentence"} & set(columns):
+        for column in SENTENCES:
+            row.pop(column, None)
+    names = dict(columns)
+    for column, name in columns.items():
+        if name not in raw:
+            fix = f"correct the mapping of {column!r} in columns; {_columns_of(raw)}"
+            raise DataError(name, "is missing", fix)
+        row[column] = raw[name]
+    has_sentence = any(column in row for column in SENTENCES)
+    for column, aliases in _ALIASES.items():
+        if column in row or column in columns or (has_sentence and column in SENTENCES):
+            continue
+        for name in aliases:
+            if not is_missing(raw.get(name)):
+                row[column] = raw[name]
+                names[column] = name
+                break
+    row = {column: value for column, value in row.items() if not is_missing(value)}
+    for role in _ROLES:
+        if isinstance(row.get(role), dict | list):
+            row |= _read_entity(row.pop(role), role)
+    return row, names
+
+
+def _read_entity(entity: Any, role: str) -> dict[str, Any]:
+    """Return what an entity says that is a value of its own, under the names of the schema.
+
+    These are OpenNRE's `{"name", "pos": [start, end]}`, FewRel's `[name, id, [[token indices]]]`
+    and `{"text", "indices": [[token indices]]}`, and spans such as `{"start", "end", "label"}`.
+
+    Raises:
+        DataError: It is none of these.
+    """
+    if isinstance(entity, list) and len(entity) == 3:
+        entity = {"indices": entity[2]}
+    if not isinstance(entity, dict):
+        problem = "is neither a string nor an entity"
+        raise DataError(
+            role, problem, 'write it as the sentence does, or {"start": 0, "end": 7}', entity
+        )
+    start, end = entity.get("start"), entity.get("end")
+    if isinstance(span := entity.get("pos"), list) and len(span) == 2:
+        start, end = span
+    indices = entity.get("indices")
+    if isinstance(indices, list) and indices and isinstance(indices[0], list) and indices[0]:
+        start, end = indices[0][0], indices[0][-1]
+        end = end + 1 if type(end) is int else end
+    values = {f"{role}_start": start, f"{role}_end": end}
+    if start is None or end is None:
+        # Beside offsets a name is often the one of a knowledge base.
+        names = ("name", "text", "word")
+        values[role] = next((entity[name] for name in names if name in entity), None)
+    kinds = (entity.get(name) for name in ("type", "label", "entity_group"))
+    entity_type = next((kind for kind in kinds if kind is not None), None)
+    # FewRel on the hub writes the id of Wikidata where others have a type.
+    if not (isinstance(entity_type, str) and re.fullmatch(r"Q[0-9]+", entity_type)):
+        values[f"{role}_type"] = entity_type
+    return {column: value for column, value in values.items() if not is_missing(value)}
+
+
+def advise(raw: dict[str, Any]) -> str:
+    """Return what to do about a row that lacks a sentence or a mention.
+
+    >>> advise({"body": "Ada left Acme", "who": "Ada", "where": "Acme"})
+    'map its columns, such as --columns sentence=body head=who tail=where'
+    """
+    for name, keys in _FORMS.items():
+        if keys <= raw.keys():
+            command = f"prepare {name} --data_files train=FILE --output_dir OUT"
+            return f"it looks like {name}: `python -m data_scripts {command}` makes rows of it"
+    texts = {name: value for name, value in raw.items() if isinstance(value, str) and value.strip()}
+    if not texts:
+        return f"give the sentence and both mentions; {_columns_of(raw)}"
+    sentence = max(texts, key=lambda name: len(texts[name]))
+    mentions = [name for name in texts if name != sentence and texts[name] in texts[sentence]]
+    if len(mentions) < 2:
+        pairs = f"sentence={sentence} head=NAME tail=NAME"
+        return f"give the sentence and both mentions, such as --columns {pairs}; {_columns_of(raw)}"
+    pairs = {"sentence": sentence, "head": mentions[0], "tail": mentions[1]}
+    words = " ".join(shlex.quote(f"{column}={name}") for column, name in pairs.items())
+    return f"map its columns, such as --columns {words}"
+
+
+def _columns_of(raw: dict[str, Any], max_columns: int = 20) -> str:
+    names = [str(name) for name in raw]
+    more = ", ..." if len(names) > max_columns else ""
+    return f"its columns are {', '.join(names[:max_columns])}{more}"
+
+
+def free_name(name: str, reserved: Collection[str], taken: Collection[str]) -> str:
+    """Return the name of a column of the source beside ours, with `source_` in front where needed.
+
+    Args:
+        name: The column.
+        reserved: Names that are ours.
+        taken: Names of all columns of the source.
+
+    >>> free_name("name", {"name"}, {"name", "source_name"})
+    'source_source_name'
+    """
+    if name not in reserved:
+        return name
+    while name in reserved or name in taken:
+        name = f"source_{name}"
+    return name
