@@ -13,11 +13,10 @@ import re
 import sys
 from pathlib import Path
 
-from huggingface_hub.errors import HTTPError
-
 from modeling_siamure.recipe import DataArguments, ModelArguments, parse_arguments
 from modeling_siamure.training.training_args import SiamURETrainingArguments
 from modeling_siamure.utils import terminal
+from modeling_siamure.utils.files import lock_folder
 
 fail = functools.partial(terminal.fail, program="train.py")
 
@@ -66,11 +65,11 @@ def report(trainer, scores: list[list[str]], score_names: list[str]) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the command; a person's mistake is one line and exit status 2."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-    try:
-        arguments = parse_arguments(sys.argv[1:] if argv is None else argv, on_error=fail)
-    except (ValueError, OSError) as error:
-        fail(error)
-    train(*arguments)
+    with terminal.end_in_one_line("train.py"):
+        words = sys.argv[1:] if argv is None else argv
+        model_args, data_args, args = parse_arguments(words, on_error=fail)
+        with lock_folder(Path(str(args.output_dir)), args.should_save, is_new=False):
+            train(model_args, data_args, args)
 
 
 def train(
@@ -81,36 +80,27 @@ def train(
     from modeling_siamure.training.checkpointing import check_output_dir
     from modeling_siamure.training.model_card import SCORES, read_template, score_rows
 
-    try:
-        check_output_dir(args)
-        read_template()
-        args.disable_tqdm = args.disable_tqdm or not sys.stderr.isatty()
-        terminal.quiet_libraries(show_progress=not args.disable_tqdm)
-        trainer = build_trainer(model_args, data_args, args)
-    except (ValueError, OSError, HTTPError, ImportError) as error:
-        fail(error)
-
-    results = trainer.score_type_pairs() | trainer.evaluate(metric_key_prefix="untrained")
-    dataset = data_args.dataset_name or Path(data_args.train_file).name
-    if data_args.reader_options:  # without the folders of this machine
-        options = [re.sub("=.*/(?=.)", "=", option) for option in data_args.reader_options]
-        dataset += f" ({', '.join(options)})"
-    card = {"dataset": dataset, "finetuned_from": model_args.model_name_or_path}
-    try:
+    check_output_dir(args)
+    read_template()
+    args.disable_tqdm = args.disable_tqdm or not sys.stderr.isatty()
+    terminal.quiet_libraries(show_progress=not args.disable_tqdm)
+    trainer = build_trainer(model_args, data_args, args)
+    if trainer.is_finished():
+        if trainer.is_world_process_zero():
+            print(f"{args.output_dir} holds the model of this command: it is not trained again")
+    else:
+        results = trainer.score_type_pairs() | trainer.evaluate(metric_key_prefix="untrained")
+        dataset = data_args.dataset_name or Path(data_args.train_file).name
+        if data_args.reader_options:  # without the folders of this machine
+            options = [re.sub("=.*/(?=.)", "=", option) for option in data_args.reader_options]
+            dataset += f" ({', '.join(options)})"
         results |= trainer.train().metrics | trainer.evaluate()
-        trainer.save_run(results, **card)
-    except OSError as error:  # such as a full disk
-        fail(error)
-    if trainer.is_world_process_zero():
-        report(trainer, score_rows(results, model_args.num_clusters), list(SCORES))
+        encoder = model_args.model_name_or_path
+        trainer.save_run(results, dataset=dataset, finetuned_from=encoder)
+        if trainer.is_world_process_zero():
+            report(trainer, score_rows(results, model_args.num_clusters), list(SCORES))
     if args.push_to_hub:
-        try:
-            trainer.push_to_hub(results=results, **card)
-        except (OSError, HTTPError) as error:
-            fail(
-                f"the model is in {args.output_dir}, but {trainer.hub_model_id} was not published: "
-                f"{error}"
-            )
+        trainer.push_run()
 
 
 if __name__ == "__main__":

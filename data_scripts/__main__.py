@@ -4,11 +4,16 @@ import argparse
 import shutil
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import datasets
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HTTPError
+
+from modeling_siamure.utils.files import file_digest, lock_file, replace_flushed
+from modeling_siamure.utils.terminal import end_in_one_line
 
 from .card import PICTURE, Summary, summarize, to_card, to_markdown, write_picture
 from .loading import CORPORA, Corpus, parse_pairs, relation_builder
@@ -32,11 +37,8 @@ _OPTIONS = {
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line and exit status 2."""
     args = _parser().parse_args(arguments)
-    try:
+    with end_in_one_line("error"):
         {"describe": describe, "prepare": prepare, None: list_corpora}[args.command](args)
-    except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,10 +86,17 @@ def describe(args: argparse.Namespace) -> None:
 def prepare(args: argparse.Namespace) -> None:
     """Write Parquet files, picture and card, all of them or none."""
     target = Path(args.output_dir)
-    if target.exists():
-        raise FileExistsError(f"{target} exists already; choose another --output_dir or remove it")
-    summary, dataset = _read(args)
-    picture = _write_folder(target, summary, dataset)
+    taken = f"{target} exists already; choose another --output_dir or remove it"
+    if target.exists() and not (target / "README.md").exists():
+        raise FileExistsError(taken)
+    with lock_file(target, "--output_dir"):
+        summary, dataset = _read(args)
+        with _incomplete(target) as folder:
+            picture = _write_folder(folder, summary, dataset)
+            if not target.exists():
+                replace_flushed(folder, target)
+            elif file_digest(target) != file_digest(folder):
+                raise FileExistsError(taken)
     if not picture:
         message = "no picture of the labels: there are none, or matplotlib is not installed"
         print(message, file=sys.stderr)
@@ -97,24 +106,29 @@ def prepare(args: argparse.Namespace) -> None:
     print(f"{target}: {counts}")
 
 
-def _write_folder(target: Path, summary: Summary, dataset: datasets.DatasetDict) -> bool:
-    """Write the folder under another name and rename it once complete.
+@contextmanager
+def _incomplete(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside the target, which is gone in the end."""
+    folder = target.with_name(f"{target.name}.incomplete")
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_folder(folder: Path, summary: Summary, dataset: datasets.DatasetDict) -> bool:
+    """Write the files of a folder.
 
     Returns:
         Whether it has a picture.
     """
-    unfinished = target.with_name(target.name + ".incomplete")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    try:
-        (unfinished / "data").mkdir(parents=True)
-        for split, rows in dataset.items():
-            rows.to_parquet(unfinished / "data" / f"{split}.parquet")
-        picture = write_picture(summary, unfinished / PICTURE)
-        data_files = {split: f"data/{split}.parquet" for split in dataset}
-        to_card(summary, data_files, picture).save(unfinished / "README.md")
-        unfinished.rename(target)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    (folder / "data").mkdir(parents=True)
+    for split, rows in dataset.items():
+        rows.to_parquet(folder / "data" / f"{split}.parquet")
+    picture = write_picture(summary, folder / PICTURE)
+    data_files = {split: f"data/{split}.parquet" for split in dataset}
+    to_card(summary, data_files, picture).save(folder / "README.md")
     return picture
 
 

@@ -9,12 +9,15 @@ Several processes: accelerate launch -m modeling_siamure.cli discover FILE --out
 import argparse
 import logging
 import re
-import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from .utils.terminal import fail, quiet_libraries
+from .utils.terminal import end_in_one_line, fail, quiet_libraries
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
 
 
 class _Parser(argparse.ArgumentParser):
@@ -92,12 +95,9 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command; a person's mistake is one line and exit status 2."""
     args = _parser().parse_args(argv)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-    from huggingface_hub.errors import HTTPError
-
     try:
-        {"discover": discover, "assign": assign}[args.command](args)
-    except (ValueError, OSError, HTTPError, ImportError) as error:
-        fail(error)
+        with end_in_one_line():
+            {"discover": discover, "assign": assign}[args.command](args)
     except KeyboardInterrupt:
         print("siamure: stopped; the same command resumes", file=sys.stderr)
         sys.exit(130)
@@ -118,6 +118,29 @@ def load_input(args: argparse.Namespace):
     )
 
 
+def describe_command(args: argparse.Namespace, recipe: "Recipe") -> dict[str, Any]:
+    """Return what decides the result of a command, for `list_changes`.
+
+    Files and models are told by their content, not by where they are.
+    """
+    from .modeling_siamure import resolve_encoder
+    from .training.run_record import describe_arguments
+    from .utils.files import file_digest
+
+    run: dict[str, Any] = {}
+    if args.command == "discover":
+        run |= describe_arguments(recipe.training_arguments("", seed=args.seed))
+        run |= {} if args.model else vars(recipe.model_arguments)
+    aside = ("command", "output_dir", "output", "no_progress", "recipe", "encoder")
+    # Last: the number of clusters is that of the command, whatever the recipe says.
+    run |= {name: value for name, value in vars(args).items() if name not in aside}
+    for name in ("file", "model", "model_name_or_path", "metric"):
+        if run.get(name):
+            source = Path(resolve_encoder(str(run[name])))
+            run[name] = f"#{file_digest(source)}" if source.exists() else str(run[name])
+    return run
+
+
 def discover(args: argparse.Namespace) -> None:
     """Find the relations of a file, and write report, assignments, clusters and model."""
     from accelerate import PartialState
@@ -127,7 +150,17 @@ def discover(args: argparse.Namespace) -> None:
     from .discovery.report import build_report, score_gold, summarize
     from .recipe import DEFAULT_METRIC, Recipe
     from .utils.distributed import broadcast_from_main
-    from .utils.files import UNFINISHED, atomic_write, lock_folder
+    from .utils.files import (
+        RUN_FILE,
+        UNFINISHED,
+        atomic_write,
+        compare_run,
+        complete,
+        holds_result,
+        lock_folder,
+        publish,
+        write_record,
+    )
 
     if args.num_clusters != "auto" and not re.fullmatch("0*[1-9][0-9]{0,8}", args.num_clusters):
         raise ValueError(
@@ -152,35 +185,52 @@ def discover(args: argparse.Namespace) -> None:
         show_progress=show_progress,
     )
     state = PartialState()
-    with lock_folder(args.output_dir, state.is_main_process) as unfinished:
-        state.wait_for_everyone()
+    output = args.output_dir
+    run_file = f"model/{RUN_FILE}"
+
+    def is_finished() -> bool:
+        if not holds_result(output, run_file):
+            return False
+        complete(output)
+        if changes := compare_run(output / "model", run):
+            raise FileExistsError(
+                f"{output} holds something already, of another run: {changes}; give another "
+                "--output_dir, or remove it"
+            )
+        print(f"{output} holds the result of this command")
+        return True
+
+    is_new = not holds_result(output, run_file)
+    with lock_folder(output, state.is_main_process, is_new):
+        run = broadcast_from_main(describe_command, args, recipe)
+        if broadcast_from_main(is_finished):
+            return
         dataset = load_input(args)
         discovery.fit(dataset)
         if state.is_main_process:
-            write_model(discovery, unfinished / "model", args.output_dir.name, args.file.name)
-            write_assignments(
-                unfinished / "assignments.parquet",
-                dataset,
-                discovery.assignment_,
-                discovery.model_.config.id2label,
-            )
-            write_clusters(unfinished / "clusters.csv", discovery)
-            if not args.no_report:
-                metric = args.metric or str(DEFAULT_METRIC)
-                scores, clusterings = score_gold(discovery, dataset, metric)
-                page = build_report(discovery, dataset, args.file.name, scores, clusterings)
-                atomic_write(unfinished / "report.html", page)
-            for name in ("model", "assignments.parquet", "clusters.csv", "report.html"):
-                if (unfinished / name).exists():
-                    (unfinished / name).rename(args.output_dir / name)
+            with publish(output) as folder:
+                write_model(discovery, folder / "model", output.name, args.file.name)
+                write_record(folder / run_file, {"run": run})
+                write_assignments(
+                    folder / "assignments.parquet",
+                    dataset,
+                    discovery.assignment_,
+                    discovery.model_.config.id2label,
+                    run,
+                )
+                write_clusters(folder / "clusters.csv", discovery)
+                if not args.no_report:
+                    metric = args.metric or str(DEFAULT_METRIC)
+                    scores, clusterings = score_gold(discovery, dataset, metric)
+                    page = build_report(discovery, dataset, args.file.name, scores, clusterings)
+                    atomic_write(folder / "report.html", page)
             print(f"{summarize(discovery)}\n")
             for cluster in discovery.clusters_:
                 print(f"{cluster.size:>8,}  {cluster.name}")
-            print(f"\nSaved to {args.output_dir}")
+            print(f"\nSaved to {output}")
             if not args.no_report:
-                print(f"Open {args.output_dir / 'report.html'} in a browser to explore them")
+                print(f"Open {output / 'report.html'} in a browser to explore them")
         state.wait_for_everyone()
-    broadcast_from_main(shutil.rmtree, unfinished)
 
 
 def assign(args: argparse.Namespace) -> None:
@@ -190,21 +240,47 @@ def assign(args: argparse.Namespace) -> None:
     from .clustering.assignment import SKIPPED
     from .configuration_siamure import UNASSIGNED
     from .discovery import RelationDiscovery
-    from .discovery.outputs import write_assignments
+    from .discovery.outputs import read_run, write_assignments
+    from .recipe import Recipe
+    from .utils.distributed import broadcast_from_main
+    from .utils.files import list_changes, lock_file
 
     output = args.output or args.file.with_name(f"{args.file.stem}-assignments.parquet")
-    if output.exists():
-        raise FileExistsError(f"{output} is there already; give another --output, or remove it")
     show_progress = sys.stderr.isatty() and not args.no_progress
     quiet_libraries(show_progress)
-    dataset = load_input(args)
-    discovery = RelationDiscovery.from_pretrained(args.model, show_progress=show_progress)
-    assignment = discovery.predict(dataset)
-    labels = assignment.labels
-    if PartialState().is_main_process:
-        write_assignments(output, dataset, assignment, discovery.model_.config.id2label)
-        counts = [f"{len(labels):,} sentences", f"{(labels == UNASSIGNED).sum():,} unassigned"]
-        print(", ".join([*counts, f"{(labels == SKIPPED).sum():,} skipped: {output}"]))
+    recipe = Recipe.of(None)
+    recipe.training_arguments("")  # sets up the processes as the recipe says
+    state = PartialState()
+
+    def is_finished() -> bool:
+        if not output.exists():
+            return False
+        earlier = read_run(output)
+        changes = "" if earlier is None else list_changes(earlier, run)
+        if earlier is None or changes:
+            told = f", of another run: {changes}" if changes else ""
+            raise FileExistsError(
+                f"{output} is there already{told}; give another --output, or remove it"
+            )
+        print(f"{output} is there already, and holds the result of this command")
+        return True
+
+    with lock_file(output, "--output") if state.is_main_process else nullcontext():
+        run = broadcast_from_main(describe_command, args, recipe)
+        if broadcast_from_main(is_finished):
+            return
+        dataset = load_input(args)
+        discovery = RelationDiscovery.from_pretrained(args.model, show_progress=show_progress)
+        assignment = discovery.predict(dataset)
+        labels = assignment.labels
+        if state.is_main_process:
+            write_assignments(output, dataset, assignment, discovery.model_.config.id2label, run)
+            counts = [
+                f"{len(labels):,} sentences",
+                f"{(labels == UNASSIGNED).sum():,} unassigned",
+                f"{(labels == SKIPPED).sum():,} skipped",
+            ]
+            print(f"{', '.join(counts)}: {output}")
 
 
 def _require_plotly():

@@ -1,12 +1,13 @@
 """Embed sentences with a model: in one line, or a dataset that many processes share."""
 
 import hashlib
-import json
+import logging
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,9 @@ from .data_collator import RelationCollator
 from .markers import encode_marked
 from .modeling_siamure import SiamUREModel
 from .utils.distributed import shared_memmap
-from .utils.files import atomic_write
+from .utils.files import read_record, write_record
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -137,9 +140,13 @@ def embed_dataset(
     if folder is not None:
         settings = f"{accelerator.mixed_precision} {batch_size} {relation_only}"
         fingerprint = _fingerprint(model, input_ids, settings)
-        cache = EmbeddingCache(Path(folder), fingerprint, accelerator, seconds_between_records)
+        cache = EmbeddingCache(
+            Path(folder), fingerprint, batches, accelerator, seconds_between_records
+        )
     # Where all is done, the last batch is embedded once more: it says how wide the results are.
     first = min(cache.num_done, len(batches) - 1) if cache else 0
+    if cache:
+        cache.start(first)
     was_training = model.training
     model.eval()
     results: list[np.memmap] = []
@@ -168,12 +175,15 @@ def embed_dataset(
                 for part, name in zip(values, names, strict=False):
                     path = cache.folder / name if cache else None
                     results.append(shared_memmap(len(order), part.shape[1], path))
-            for result, part in zip(results, values, strict=True):
+            for result, name, part in zip(results, names, values, strict=False):
                 padded = F.pad(part, (0, 0, 0, batch_size - len(part)))
                 gathered = accelerator.gather(padded).split(batch_size)
                 if accelerator.is_local_main_process:
                     for share, values_of_share in zip(shares, gathered, strict=False):
-                        result[share] = values_of_share[: len(share)].cpu().numpy()
+                        embedded = values_of_share[: len(share)].cpu().numpy()
+                        result[share] = embedded
+                        if cache:
+                            cache.add(name, embedded)
             if cache:
                 num_done = step + len(shares)
                 cache.record(num_done, results, is_last=num_done == len(batches))
@@ -184,11 +194,12 @@ def embed_dataset(
 
 
 class EmbeddingCache:
-    """A folder that holds embeddings, and how many of their batches are done.
+    """A folder that holds embeddings, how many of their batches are done, and a digest of these.
 
     Args:
         folder: The folder; it is made if it is not there.
         fingerprint: What the embeddings are of.
+        batches: Rows of each batch, in the order of the work.
         accelerator: The processes that share the work.
         seconds_between_records: How often to write down how far the work has come.
 
@@ -200,32 +211,80 @@ class EmbeddingCache:
         self,
         folder: Path,
         fingerprint: str,
+        batches: Sequence[np.ndarray],
         accelerator: Accelerator,
         seconds_between_records: float = 30,
     ):
         self.folder = folder
         self._fingerprint = fingerprint
+        self._batches = batches
         self._file = folder / "progress.json"
         self._seconds = seconds_between_records
         self._recorded = time.monotonic()
         self._is_writer = accelerator.is_local_main_process
         folder.mkdir(parents=True, exist_ok=True)
-        record = json.loads(self._file.read_text()) if self._file.exists() else {"batches": 0}
-        if record.get("fingerprint", fingerprint) != fingerprint:
-            raise ValueError(
-                f"{folder} holds embeddings of other rows or another model; give another folder"
-            )
         # Machines may have come unequally far.
-        done = torch.tensor([record["batches"]], device=accelerator.device)
+        done = torch.tensor([self._read()], device=accelerator.device)
         self.num_done = int(accelerator.gather(done).min())
+        self._digests = self._digest_files(0)
+
+    def start(self, num_done: int) -> None:
+        """Begin behind a number of batches, which is at most `num_done`."""
+        if self._is_writer:
+            self._digests = self._digest_files(num_done)
+
+    def _read(self) -> int:
+        """Return how many batches are done and as they were written."""
+        if not self._file.exists():
+            return 0
+        try:
+            record = read_record(self._file)
+        except ValueError as error:
+            return self._start_again(str(error))
+        if record["fingerprint"] != self._fingerprint:
+            raise ValueError(
+                f"{self.folder} holds embeddings of other rows or another model; give another "
+                "folder"
+            )
+        if self._is_writer:
+            digests = self._digest_files(record["batches"])
+            for name, written in record["digests"].items():
+                if name not in digests or digests[name].hexdigest() != written:
+                    return self._start_again(f"{name} is missing or damaged")
+        return record["batches"]
+
+    def _start_again(self, damage: str) -> int:
+        if self._is_writer:
+            logger.warning("%s is not resumed from, but embedded again: %s", self.folder, damage)
+            for path in self.folder.glob("*.f32"):
+                path.unlink()
+        return 0
+
+    def _digest_files(self, num_done: int) -> dict[str, Any]:
+        """Return the running digest of the finished batches in each file."""
+        digests = {}
+        num_rows = sum(map(len, self._batches))
+        for path in self.folder.glob("*.f32"):
+            size, remainder = divmod(path.stat().st_size, 4 * num_rows)
+            if size and not remainder:
+                values = np.memmap(path, np.float32, "r", shape=(num_rows, size))
+                digests[path.name] = hashlib.blake2b(digest_size=16)
+                for rows in self._batches[:num_done]:
+                    digests[path.name].update(values[rows].data)
+        return digests
+
+    def add(self, name: str, values: np.ndarray) -> None:
+        """Take up the embeddings of the next batch into the digest of their file."""
+        self._digests.setdefault(name, hashlib.blake2b(digest_size=16)).update(values.data)
 
     def record(self, num_done: int, results: list[np.memmap], is_last: bool) -> None:
         """Write down that a number of batches is in `results`, at times and after the last one."""
         if self._is_writer and (is_last or time.monotonic() > self._recorded + self._seconds):
             for result in results:
                 result.flush()
-            record = {"fingerprint": self._fingerprint, "batches": num_done}
-            atomic_write(self._file, json.dumps(record))
+            digests = {name: state.hexdigest() for name, state in self._digests.items()}
+            record = {"fingerprint": self._fingerprint, "batches": num_done, "digests": digests}
+            write_record(self._file, record)
             self._recorded = time.monotonic()
 
 

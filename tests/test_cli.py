@@ -74,7 +74,17 @@ def test_assign_gives_the_same_clusters(output, rows_file, tmp_path, capsys):
     first = table(output / "assignments.parquet")
     assert [row["cluster"] for row in again] == [row["cluster"] for row in first]
     assert "60 sentences" in capsys.readouterr().out
-    assert_fails(capsys, main, "assign", rows_file, *options, said="is there already")
+    # The same command has nothing left to do; another one is refused.
+    before = (tmp_path / "again.parquet").stat().st_mtime_ns
+    run(main, "assign", rows_file, *options)
+    assert "holds the result of this command" in capsys.readouterr().out
+    assert (tmp_path / "again.parquet").stat().st_mtime_ns == before
+    said = "is there already, of another run: on_error was raise and is skip; give another --output"
+    assert_fails(capsys, main, "assign", rows_file, *options, "--on_error", "skip", said=said)
+    other = write_rows(tmp_path / "other.jsonl", make_rows(20))
+    assert_fails(capsys, main, "assign", other, *options, said="of another run: file has changed")
+    (tmp_path / "again.parquet").write_text("theirs")
+    assert_fails(capsys, main, "assign", rows_file, *options, said="is there already; give")
 
 
 GOOD = {key: value for key, value in make_rows(1)[0].items() if key != "text"}
@@ -128,6 +138,30 @@ def test_an_output_folder_that_holds_something(rows_file, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_finished_discovery_and_the_same_command(output, recipe, rows_file, tmp_path, capsys):
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
+    discover(rows_file, output, recipe, "--num_clusters", 4)
+    assert capsys.readouterr().out == f"{output} holds the result of this command\n"
+    moved = rows_file.rename(tmp_path / "moved.jsonl")  # what is told is the content
+    discover(moved, output, recipe, "--num_clusters", 4)
+    moved.rename(rows_file)
+    assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
+    command = ("discover", rows_file, "--output_dir", output, "--recipe", recipe)
+    said = "of another run: num_clusters was 4 and is 5; give another --output_dir"
+    assert_fails(capsys, main, *command, "--num_clusters", 5, said=said)
+    other = write_rows(tmp_path / "other.jsonl", make_rows(60, seed=1))
+    command = ("discover", other, "--output_dir", output, "--recipe", recipe)
+    said = "of another run: file has changed, seed was 0 and is 1"
+    assert_fails(capsys, main, *command, "--num_clusters", 4, "--seed", 1, said=said)
+    assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
+
+
+def test_files_have_the_permissions_of_the_umask(output):
+    """Others can read the weights too, which safetensors hides from them."""
+    modes = {path.stat().st_mode & 0o777 for path in output.rglob("*") if path.is_file()}
+    assert modes == {output.stat().st_mode & 0o666}
+
+
 def test_an_output_folder_in_use(rows_file, tmp_path, capsys):
     lock = tmp_path / "_unfinished" / "lock"
     lock.parent.mkdir()
@@ -162,6 +196,20 @@ def test_an_output_folder_that_is_read_only(recipe, rows_file, output, read_only
     command = ("assign", rows_file, "--model", output / "model", "--output", f"{path}.parquet")
     assert_fails(capsys, main, *command, "--no_progress", said=str(path))
     assert not path.exists()
+
+
+def test_two_assignments_into_one_file(output, rows_file, tmp_path, monkeypatch, capsys):
+    options = ("--model", output / "model", "--output", tmp_path / "a.parquet", "--no_progress")
+    predict = RelationDiscovery.predict
+
+    def predict_beside_another_run(self, dataset):
+        said = f"{tmp_path / 'a.parquet'} is being written by another run"
+        assert_fails(capsys, main, "assign", rows_file, *options, said=said)
+        return predict(self, dataset)
+
+    monkeypatch.setattr(RelationDiscovery, "predict", predict_beside_another_run)
+    run(main, "assign", rows_file, *options)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
 
 
 @pytest.mark.parametrize("types_decide", [True, False])

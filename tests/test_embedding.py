@@ -74,6 +74,48 @@ def test_embedding_in_a_folder_resumes_where_it_was_cut_short(model, tokenizer, 
         run()
 
 
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGE = {
+    "removed": lambda path: path.unlink(),
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[:-400]),
+    "empty": lambda path: path.write_bytes(b""),
+    "a bit": flip,
+    "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+}
+
+
+@pytest.mark.parametrize("name", ["relation.f32", "progress.json"])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_embeddings_are_made_again(model, tokenizer, rows, tmp_path, caplog, damage, name):
+    dataset = tokenize_dataset(rows, tokenizer)
+
+    def run():
+        accelerator = Accelerator(cpu=True)
+        return embed_dataset(
+            model,
+            tokenizer,
+            dataset,
+            accelerator,
+            batch_size=7,
+            folder=tmp_path,
+            relation_only=True,
+        )
+
+    expected = np.array(run().relation)
+    DAMAGE[damage](tmp_path / name)
+    np.testing.assert_array_equal(run().relation, expected)
+    is_missing = (name, damage) == ("progress.json", "removed")
+    assert (f"{tmp_path} is not resumed from, but embedded again: " in caplog.text) != is_missing
+    caplog.clear()
+    np.testing.assert_array_equal(run().relation, expected)
+    assert not caplog.text
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
 def test_one_line_embeds_as_a_dataset_does(model, tokenizer, rows, batch_size):
     model.train()
@@ -107,7 +149,7 @@ def test_cache_records_at_times_and_at_the_end(tmp_path):
     accelerator = Accelerator(cpu=True)
 
     def make(fingerprint="a", seconds=1000.0):
-        return EmbeddingCache(tmp_path / "new" / "h", fingerprint, accelerator, seconds)
+        return EmbeddingCache(tmp_path / "new" / "h", fingerprint, [], accelerator, seconds)
 
     cache = make()
     cache.record(3, [], is_last=False)

@@ -16,6 +16,7 @@ from data_scripts import load_relation_dataset
 from data_scripts.loading import load_train_and_validation
 from modeling_siamure import SiamUREModel, SiamURETrainer, SiamURETrainingArguments
 from modeling_siamure.recipe import DataArguments, parse_arguments
+from modeling_siamure.utils.files import lock_folder
 from tests.data_scripts.source_examples import tacred_row
 from tests.helpers.commands import REPOSITORY, fails
 from tests.helpers.models import make_trainer
@@ -270,7 +271,33 @@ def test_no_room_for_the_model_is_one_line(encoder, rows, recipe, tmp_path, caps
     assert stop.value.code == 2
     lines = capsys.readouterr().err.splitlines()
     assert lines[-1].startswith(f"train.py: {tmp_path / 'out'} has no room for the model (")
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_same_command_again_and_another_one(trained, recipe, train_file, capsys):
+    output, _ = trained
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
+    validation = train_file.with_name("validation.jsonl")
+    words = [recipe, "--train_file", train_file, "--validation_file", validation]
+    words = [*map(str, words), "--reader_options", "on_error=skip", "--output_dir", str(output)]
+    command.main(words)
+    line = f"{output} holds the model of this command: it is not trained again\n"
+    assert capsys.readouterr().out == line
+    with pytest.raises(SystemExit) as stop:
+        command.main([*words, "--seed", "7", "--learning_rate", "0.5"])
+    assert stop.value.code == 2
+    said = "of another run: learning_rate was 0.001 and is 0.5"
+    error = capsys.readouterr().err
+    assert said in error and "seed was 42 and is 7; give another --output_dir" in error
+    assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
+
+
+def test_two_runs_into_one_folder(recipe, train_file, tmp_path, capsys):
+    output = tmp_path / "out"
+    with lock_folder(output), pytest.raises(SystemExit) as stop:
+        command.main([str(recipe), "--train_file", str(train_file), "--output_dir", str(output)])
+    assert stop.value.code == 2
+    assert f"train.py: {output} is in use by another run" in capsys.readouterr().err
 
 
 def test_an_interrupted_run_resumes(recipe, train_file, trained, tmp_path):

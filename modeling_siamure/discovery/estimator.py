@@ -14,6 +14,7 @@ from ..data_collator import type_pairs
 from ..recipe import Recipe
 from ..utils.deprecation import deprecated_arguments
 from ..utils.distributed import broadcast_from_main
+from ..utils.files import flush
 from .analysis import analyze
 from .finetuning import finetune
 from .rows import embed_rows, load_model, marked_texts, tokenize_rows, work_folder
@@ -112,13 +113,14 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             self.model_, self.tokenizer_ = recipe.build_model(marked_texts(dataset))
             self.encoder_ = recipe.model_arguments.model_name_or_path
         rows, positions = tokenize_rows(dataset, self.tokenizer_)
-        with work_folder(self.work_dir) as folder:
-            if self.finetune:
+        folder = Path(self.work_dir) if self.work_dir else None
+        if self.finetune:
+            with work_folder(self.work_dir) as work:
                 self.model_ = finetune(
-                    self.model_, self.tokenizer_, rows, number, recipe, folder, **overrides
+                    self.model_, self.tokenizer_, rows, number, recipe, work, **overrides
                 )
-            args = self.training_args_
-            self.embeddings_ = embed_rows(self.model_, self.tokenizer_, rows, args, folder)
+        args = self.training_args_
+        self.embeddings_ = embed_rows(self.model_, self.tokenizer_, rows, args, folder)
         result = broadcast_from_main(
             analyze,
             self.embeddings_,
@@ -163,9 +165,9 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             dataset: Rows with a `text` column of marked sentences.
         """
         rows, positions = tokenize_rows(dataset, self.tokenizer_)
-        with work_folder(self.work_dir) as folder:
-            args = self.training_args_
-            embeddings = embed_rows(self.model_, self.tokenizer_, rows, args, folder)
+        folder = Path(self.work_dir) if self.work_dir else None
+        args = self.training_args_
+        embeddings = embed_rows(self.model_, self.tokenizer_, rows, args, folder)
         centroids = self.model_.cluster_centroids.cpu().numpy()
         sizes = self.model_.config.cluster_sizes
         rule = RejectionRule.from_config(self.model_.config)
@@ -198,3 +200,4 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         """Save model and tokenizer, for `from_pretrained`, the Auto classes and the pipeline."""
         self.model_.save_pretrained(path)
         self.tokenizer_.save_pretrained(path)
+        flush(path)

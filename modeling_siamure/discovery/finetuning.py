@@ -1,6 +1,8 @@
 """Train a model on the rows of a discovery, or resume a training of the same rows."""
 
 import json
+import logging
+import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -12,9 +14,13 @@ from ..clustering.num_clusters import estimate_num_clusters
 from ..data_collator import type_pairs
 from ..modeling_siamure import SiamUREModel
 from ..recipe import Recipe
+from ..training.run_record import describe_run
 from ..training.trainer import SiamURETrainer
 from ..utils.distributed import broadcast_from_main
-from .rows import embed_rows, fingerprint
+from ..utils.files import digest, find_damage, replace_flushed, seal_folder
+from .rows import embed_rows
+
+logger = logging.getLogger(__name__)
 
 
 def finetune(
@@ -55,20 +61,38 @@ def finetune(
         )
         num_clusters = estimate.chosen
     model.resize_clusters(max(num_clusters, 2))
-    state = json.dumps([recipe.values, num_clusters, args.seed], default=str)
-    trained = folder / f"trained-{fingerprint(rows['text'], state)}"
+    args = recipe.training_arguments(str(folder), **overrides)
+    # What the run is of is its name: the folder may hold trainings of other rows or recipes.
+    run = broadcast_from_main(describe_run, model, args, rows)
+    trained = folder / f"trained-{digest(json.dumps(run, sort_keys=True))[:16]}"
+    args.output_dir = f"{trained}.run"
+    if broadcast_from_main(_is_trained, trained):
+        return SiamUREModel.from_pretrained(trained)
     trainer = SiamURETrainer(
         model,
-        recipe.training_arguments(f"{trained}.run", **overrides),
+        args,
         train_dataset=rows,
         processing_class=tokenizer,
         stores_clusters=False,
         resume_hint="the same command resumes",
     )
-    if not trained.exists():
-        trainer.train(resume_from_checkpoint=True)
-        trainer.save_model(f"{trained}.partial")
-        if trainer.is_world_process_zero():
-            Path(f"{trained}.partial").rename(trained)
-        trainer.accelerator.wait_for_everyone()
+    has_begun = broadcast_from_main(lambda: any(Path(f"{trained}.run").glob("checkpoint-*")))
+    trainer.train(resume_from_checkpoint=has_begun)
+    partial = Path(f"{trained}.partial")
+    trainer.save_model(str(partial))
+    if trainer.is_world_process_zero():
+        seal_folder(partial, run)
+        replace_flushed(partial, trained)
+    trainer.accelerator.wait_for_everyone()
     return SiamUREModel.from_pretrained(trained)
+
+
+def _is_trained(folder: Path) -> bool:
+    """Tell whether a training is finished; one that is damaged is removed."""
+    if not folder.exists():
+        return False
+    damage = find_damage(folder)
+    if damage:
+        logger.warning("%s is ignored, and trained again: %s", folder, damage)
+        shutil.rmtree(folder)
+    return damage is None

@@ -1,7 +1,9 @@
 """The files that a discovery leaves: assignments, clusters, model."""
 
 import csv
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +17,7 @@ from ..utils.files import atomic_path
 from .estimator import RelationDiscovery
 
 OUTSIDE = {UNASSIGNED: "unassigned", SKIPPED: "skipped"}
+RUN_KEY = "siamure"  # of the Parquet file's metadata
 ADDED = ("cluster", "name", "score", "margin")
 
 
@@ -23,6 +26,7 @@ def write_assignments(
     dataset: Dataset,
     assignment: Assignment,
     names: dict[int, str],
+    run: dict[str, Any],
     block_size: int = 10_000,
 ) -> None:
     """Write each row of the dataset with its `cluster`, `name`, `score` and `margin`, as Parquet.
@@ -36,6 +40,7 @@ def write_assignments(
         dataset: The rows.
         assignment: Where they belong.
         names: Names of the clusters, by their numbers.
+        run: What the assignments are of, for `read_run`.
         block_size: Rows that are written at once.
     """
     labels = assignment.labels
@@ -53,12 +58,20 @@ def write_assignments(
                 table = table.append_column("name", pa.array(block_names, pa.string()))
                 table = table.append_column("score", _floats(assignment.scores[rows]))
                 table = table.append_column("margin", _floats(assignment.margins[rows]))
-                table = table.replace_schema_metadata()
+                table = table.replace_schema_metadata({RUN_KEY: json.dumps(run)})
                 writer = writer or pq.ParquetWriter(partial, table.schema)
                 writer.write_table(table)
         finally:
             if writer:
                 writer.close()
+
+
+def read_run(path: Path) -> dict[str, Any] | None:
+    """Return what the assignments in a file are of; `None` if it holds something else."""
+    try:
+        return json.loads((pq.read_schema(path).metadata or {})[RUN_KEY.encode()])
+    except (ValueError, KeyError):
+        return None
 
 
 def _columns_of_source(names: list[str]) -> list[str]:

@@ -81,7 +81,7 @@ def embed_rows(
     tokenizer: PreTrainedTokenizerBase,
     rows: Dataset,
     args: SiamURETrainingArguments,
-    folder: Path,
+    folder: Path | None,
 ) -> np.ndarray:
     """Embed tokenized rows.
 
@@ -90,15 +90,18 @@ def embed_rows(
         tokenizer: Its tokenizer.
         rows: Of `tokenize_rows`.
         args: Say where, in which precision and in which batches; and whether a progress bar shows.
-        folder: Where the embeddings are kept: an interrupted run resumes there.
+        folder: Where the embeddings are kept: an interrupted run resumes there. `None` keeps them
+            in a temporary file, of which nothing is left even if the process is killed.
 
     Returns:
         h, `(rows, relation_embedding_size)`.
     """
     accelerator = Accelerator(mixed_precision=args.mixed_precision, cpu=args.use_cpu)
     model.to(accelerator.device)
-    weights = (weight.cpu().float().numpy() for weight in model.encoder.state_dict().values())
-    key = fingerprint(rows["text"], model.config.to_json_string(), *weights)
+    if folder is not None:
+        weights = (weight.cpu().float().numpy() for weight in model.encoder.state_dict().values())
+        key = fingerprint(rows["text"], model.config.to_json_string(), *weights)
+        folder = folder / f"embedded-{key}"
     return embed_dataset(
         model,
         tokenizer,
@@ -107,7 +110,7 @@ def embed_rows(
         args.per_device_eval_batch_size,
         show_progress=not args.disable_tqdm and accelerator.is_main_process,
         relation_only=True,
-        folder=folder / f"embedded-{key}",
+        folder=folder,
     ).relation
 
 

@@ -1,25 +1,35 @@
 """Checkpoints that are whole or not there, logs that resume, and signals that save one."""
 
-import json
 import logging
 import shutil
 import signal
 import sys
 import threading
-import zipfile
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch.distributed.tensor import DTensor
 from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint, rotate_checkpoints
 
 from ..utils.distributed import broadcast_from_main
-from ..utils.files import UNFINISHED
+from ..utils.files import (
+    RUN_FILE,
+    UNFINISHED,
+    compare_run,
+    complete,
+    find_damage,
+    flush,
+    holds_result,
+    replace_flushed,
+    seal_folder,
+)
 
 if TYPE_CHECKING:
     from transformers import Trainer as _MixedInto  # what the mixin may count on
@@ -40,43 +50,20 @@ def output_folder(args: TrainingArguments) -> Path:
 
 
 def check_output_dir(args: TrainingArguments) -> None:
-    """Raise a `ValueError` where the output folder holds a model, or a run that is not resumed."""
+    """Raise a `ValueError` where the output folder holds a model, or a run that is not resumed.
+
+    Where it is a run that says what it is of, [`ResumableTrainerMixin.is_finished`] decides later.
+    """
     output = output_folder(args)
-    if (output / "model.safetensors").exists():
+    has_model = holds_result(output, "model.safetensors")
+    if has_model and not holds_result(output):
         raise ValueError(f"{output} already holds a model; give another --output_dir, or remove it")
-    if next(output.glob("checkpoint-*"), None) and not args.resume_from_checkpoint:
+    has_checkpoint = next(output.glob("checkpoint-*"), None) is not None
+    if has_checkpoint and not has_model and not args.resume_from_checkpoint:
         raise ValueError(
             f"{output} holds an unfinished run; resume with --resume_from_checkpoint true, or give "
             "another --output_dir"
         )
-
-
-def find_damage(checkpoint: Path) -> str | None:
-    """Return what keeps a checkpoint from being resumed from; `None` if it is whole."""
-    state = checkpoint / "trainer_state.json"
-    needed = {
-        "state": state.name,
-        "scheduler": "scheduler.pt",
-        "optimizer": "optimizer*",
-        "model": "*model[-._]*",
-    }
-    for kind, pattern in needed.items():
-        if not next(checkpoint.glob(pattern), None):
-            return f"it has no {kind}"
-    try:
-        json.loads(state.read_text(encoding="utf-8"))
-    except ValueError:
-        return f"{state.name} is cut short"
-    for path in checkpoint.rglob("*"):
-        if path.suffix == ".safetensors":
-            try:
-                with safe_open(path, framework="np"):
-                    pass
-            except SafetensorError:
-                return f"{path.name} is cut short"
-        elif path.suffix in (".pt", ".pth", ".bin") and not zipfile.is_zipfile(path):
-            return f"{path.name} is cut short"
-    return None
 
 
 def find_last_checkpoint(output_dir: Path) -> Path | None:
@@ -136,24 +123,39 @@ class StopOnSignalCallback(TrainerCallback):
                 for number in (signal.SIGINT, signal.SIGTERM)
             }
 
-    def on_step_end(self, args, state, control, **kwargs):
+    def agree(self, args):
+        """Let all processes know of a signal that one of them has received."""
         number = torch.tensor(self.received, device=args.device)
         if args.world_size > 1:
             dist.all_reduce(number, dist.ReduceOp.MAX)
         self.agreed = int(number)
+
+    def on_step_end(self, args, state, control, **kwargs):
+        self.agree(args)
         control.should_save |= self.agreed > 0
 
+    def on_epoch_end(self, args, state, control, **kwargs):
+        # Of a signal that came while the checkpoint of the last step was written.
+        self.on_step_end(args, state, control)
+
     def on_save(self, args, state, control, **kwargs):
+        self.agree(args)
         if self.agreed:
-            self.restore()
-            if state.is_world_process_zero:
-                folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
-                name = signal.Signals(self.agreed).name
-                print(f"{name}: saved {folder}; {self.resume_hint}", file=sys.stderr)
-            sys.exit(128 + self.agreed)
+            folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
+            self.stop(state, f"saved {folder}; ")
 
     def on_train_end(self, args, state, control, **kwargs):
+        self.agree(args)
+        if self.agreed:
+            self.stop(state, "")
         self.restore()
+
+    def stop(self, state, said: str):
+        self.restore()
+        if state.is_world_process_zero:
+            name = signal.Signals(self.agreed).name
+            print(f"{name}: {said}{self.resume_hint}", file=sys.stderr)
+        sys.exit(128 + self.agreed)
 
 
 class RestoreLogsCallback(TrainerCallback):
@@ -169,9 +171,11 @@ class RestoreLogsCallback(TrainerCallback):
 class ResumableTrainerMixin(_MixedInto):
     """Let a [`~transformers.Trainer`] be killed at any moment, and resume as if it never was.
 
-    A checkpoint is written under a temporary name and then renamed. `resume_from_checkpoint=True`
-    takes the newest one that is whole; where there is none yet, the run starts from the beginning.
-    Signals are those of [`StopOnSignalCallback`].
+    A checkpoint is written under a temporary name, flushed to the disk, and then renamed. It knows
+    the digest of each of its files, and what it is of: `resume_from_checkpoint=True` takes the
+    newest one that is whole (where there is none yet, the run starts from the beginning), and no
+    other run resumes from it. Weights that are not finite end the training before they replace a
+    checkpoint. Signals are those of [`StopOnSignalCallback`].
 
     Each override compensates for something that [`~transformers.Trainer`] does: its comment says
     what.
@@ -191,6 +195,38 @@ class ResumableTrainerMixin(_MixedInto):
         self.add_callback(RestoreLogsCallback(self))
         self.add_callback(StopOnSignalCallback(resume_hint))
 
+    @cached_property
+    def run(self) -> dict[str, Any]:
+        """What this run is of, as `list_changes` compares it; first asked for by all processes."""
+        return broadcast_from_main(self.describe_run)
+
+    def describe_run(self) -> dict[str, Any]:
+        """Return what decides the result; called on the main process, before the training."""
+        return {}
+
+    def is_finished(self) -> bool:
+        """Tell whether the output folder holds the result of this very run already.
+
+        Raises:
+            ValueError: It holds the result of another run.
+        """
+        output = output_folder(self.args)
+        run = self.run
+        if self.args.should_save and holds_result(output):
+            complete(output)
+
+        def check() -> bool:
+            if not (output / RUN_FILE).exists() or not (output / "model.safetensors").exists():
+                return False
+            if changes := compare_run(output, run):
+                raise ValueError(
+                    f"{output} already holds a model, of another run: {changes}; give another "
+                    "--output_dir, or remove it"
+                )
+            return True
+
+        return broadcast_from_main(check)
+
     # All other arguments of the base class are taken too, by their names.
     def train(  # type: ignore[override]
         self, resume_from_checkpoint: str | bool | None = None, **kwargs
@@ -204,8 +240,10 @@ class ResumableTrainerMixin(_MixedInto):
 
         Raises:
             CheckpointError: A checkpoint can't be written.
-            ValueError: The given checkpoint is damaged.
+            ValueError: The given checkpoint is damaged, the checkpoint is of another run, or the
+                weights are no longer finite.
         """
+        run = self.run  # before the model changes
         if resume_from_checkpoint is None:
             resume_from_checkpoint = self.args.resume_from_checkpoint
         if str(resume_from_checkpoint).lower() == "true":
@@ -217,8 +255,16 @@ class ResumableTrainerMixin(_MixedInto):
                 logger.warning(
                     "%s has no whole checkpoint yet: starting from the beginning", folder
                 )
-        if resume_from_checkpoint and (damage := find_damage(Path(str(resume_from_checkpoint)))):
-            raise ValueError(f"{resume_from_checkpoint} can't be resumed from: {damage}")
+        if resume_from_checkpoint:
+            folder = Path(str(resume_from_checkpoint))
+            # Once per machine, for it reads all files.
+            if self.is_local_process_zero() and (damage := find_damage(folder)):
+                raise ValueError(f"{folder} can't be resumed from: {damage}")
+            if changes := compare_run(folder, run):
+                raise ValueError(
+                    f"{folder} is of another run: {changes}; resume with what it began with, or "
+                    "give another --output_dir"
+                )
         return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
 
     # Trainer logs the sum of a loss alone: its parts are averaged and logged beside it.
@@ -226,8 +272,33 @@ class ResumableTrainerMixin(_MixedInto):
         if "loss" in logs and self.loss_parts:
             names = list(self.loss_parts)
             means = torch.stack([torch.stack(self.loss_parts.pop(name)).mean() for name in names])
-            logs |= dict(zip(names, self.accelerator.reduce(means, "mean").tolist(), strict=True))
+            means = self.accelerator.reduce(means, "mean")
+            if not means.isfinite().all():
+                self.check_finite()
+            logs |= dict(zip(names, means.tolist(), strict=True))
         super().log(logs, start_time)
+
+    @torch.no_grad()
+    def check_finite(self) -> None:
+        """Raise a `ValueError` if weights, or the state of the optimizer, are no longer finite."""
+        assert self.model is not None
+        states = self.optimizer.state.values() if self.optimizer is not None else ()
+        tensors = [*self.model.parameters()]
+        tensors += [value for state in states for value in state.values() if torch.is_tensor(value)]
+        shards = [item.to_local() if isinstance(item, DTensor) else item for item in tensors]
+        device = self.args.device
+        is_bad = torch.stack([~shard.isfinite().all().to(device) for shard in shards]).any().int()
+        if self.args.world_size > 1:
+            dist.all_reduce(is_bad, dist.ReduceOp.MAX)
+        if not is_bad:
+            return
+        last = get_last_checkpoint(self.args.output_dir) if self.args.output_dir else None
+        raise ValueError(
+            f"training has diverged: after step {self.state.global_step} of {self.state.max_steps} "
+            f"its weights are not finite. Lower learning_rate ({self.args.learning_rate:g}), or "
+            f"max_grad_norm ({self.args.max_grad_norm:g}), and start again"
+            + (f"; {last} is from before" if last else "")
+        )
 
     # ----------------------------------------------------------------------------------------------
     # Writing
@@ -244,11 +315,15 @@ class ResumableTrainerMixin(_MixedInto):
             super()._push_from_checkpoint(checkpoint_folder)
 
     def _save_checkpoint(self, model: torch.nn.Module, trial) -> None:
+        self.check_finite()
         folder = Path(self._get_output_dir(trial))
         name = f"checkpoint-{self.state.global_step}"
-        written, final = folder / UNFINISHED / name, folder / name
+        final = folder / name
+        written = folder / UNFINISHED / name
+        replaced = folder / UNFINISHED / "replaced"
         if self.args.should_save:
-            shutil.rmtree(written.parent, ignore_errors=True)
+            for left in [*written.parent.glob("checkpoint-*"), replaced]:
+                shutil.rmtree(left, ignore_errors=True)
         self.accelerator.wait_for_everyone()
         self._is_saving = True
         try:
@@ -256,8 +331,17 @@ class ResumableTrainerMixin(_MixedInto):
             if self.args.should_save and self.state.best_global_step == self.state.global_step:
                 self.state.best_model_checkpoint = str(final)
                 self.state.save_to_json(str(written / "trainer_state.json"))
+            self.accelerator.wait_for_everyone()
+            if self.args.should_save:
+                seal_folder(written, self.run)
+                flush(written)  # before the one that it replaces, if any, is moved away
+                if final.exists():  # of an earlier run that resumed from a checkpoint before it
+                    final.rename(replaced)
+                replace_flushed(written, final)
         except Exception as error:  # whatever broke the writing, nothing half-written stays
-            shutil.rmtree(written.parent, ignore_errors=True)
+            shutil.rmtree(written, ignore_errors=True)
+            with suppress(OSError):
+                written.parent.rmdir()
             earlier = get_last_checkpoint(str(folder))
             raise CheckpointError(
                 f"{final} could not be written ({error}); "
@@ -269,12 +353,10 @@ class ResumableTrainerMixin(_MixedInto):
             ) from error
         finally:
             self._is_saving = False
-        self.accelerator.wait_for_everyone()
         if self.args.should_save:
-            if final.exists():  # of an earlier run that went on from a checkpoint before this one
-                final.rename(written.parent / "replaced")
-            written.rename(final)
-            shutil.rmtree(written.parent)
+            shutil.rmtree(replaced, ignore_errors=True)
+            with suppress(OSError):  # holds the lock of a command
+                written.parent.rmdir()
             rotate_checkpoints(
                 str(folder), self.args.save_total_limit, self.state.best_model_checkpoint
             )

@@ -2,7 +2,7 @@
 
 import json
 import logging
-import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import torch
 import torch.distributed as dist
 from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset
-from safetensors import SafetensorError
+from huggingface_hub import upload_folder
+from huggingface_hub.errors import HTTPError
 from safetensors.numpy import load_file, save_file
 from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
@@ -41,10 +42,13 @@ from ..embedding import Embeddings, embed_dataset
 from ..losses import AnchorCounts, joint_loss
 from ..modeling_siamure import SiamUREModel
 from ..utils.distributed import broadcast_from_main
+from ..utils.files import RUN_FILE, atomic_write, publish, write_record
+from ..utils.terminal import is_disk_full
 from .checkpointing import ResumableTrainerMixin, output_folder
 from .diagnostics import diagnose
 from .model_card import write_model_card
 from .progress import EpochTableCallback
+from .run_record import describe_run
 from .sampling import AnchorDataset, LengthBucketBatchSampler
 from .training_args import SiamURETrainingArguments
 
@@ -188,6 +192,10 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
                 world_size=args.world_size,
                 accumulation_steps=args.gradient_accumulation_steps,
             )
+
+    def describe_run(self) -> dict[str, Any]:
+        """Return what decides the result: data, model, arguments and the number of processes."""
+        return describe_run(self.model, self.args, self.train_dataset, self.eval_dataset)
 
     # ----------------------------------------------------------------------------------------------
     # An epoch
@@ -455,6 +463,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             relation_only: Whether to leave out all but h.
             description: What the progress bar says; `None` shows none.
         """
+        if self.is_in_train:
+            self.check_finite()
         return embed_dataset(
             self.model,
             self.processing_class,
@@ -562,7 +572,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         """Write the card of the model; called by `push_to_hub`, which hands its arguments on.
 
         Args:
-            model_name: Its title; the name of the output folder by default.
+            model_name: Its title; by default the name on the hub, or of the output folder.
             results: Metrics; by default those that were logged.
             folder: Where to write; the output folder by default.
             kwargs: `dataset`, `finetuned_from` and front matter, as of `render_model_card`.
@@ -570,13 +580,16 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         if not self.is_world_process_zero():
             return
         assert self.train_dataset is not None
+        if model_name is None:
+            published = self.hub_model_id if self.args.push_to_hub else None
+            model_name = (published or output_folder(self.args).name).split("/")[-1]
         if results is None:
             results = {}
             for entry in self.state.log_history:
                 results |= entry
         write_model_card(
             folder or output_folder(self.args),
-            model_name=model_name or output_folder(self.args).name,
+            model_name=model_name,
             model_id=self.hub_model_id,
             config=self.model.config,
             args=self.args,
@@ -590,7 +603,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
     def save_run(self, results: dict[str, float], **card) -> None:
         """Save model, tokenizer, results and card in the output folder.
 
-        Names are final only when all files are whole; the weights come last.
+        Names are final only when all files are whole. `is_finished` of the same run then knows it.
 
         Args:
             results: The metrics.
@@ -600,26 +613,48 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             OSError: There is no room for them; what was there before stays as it was.
         """
         output = output_folder(self.args)
-        partial = output / ".partial"
+        run = self.run
+        # The main process writes, or with save_on_each_node one of each machine.
+        place = publish(output) if self.args.should_save else nullcontext(output)
         try:
-            self.save_model(str(partial), _internal_call=True)  # any other call would push
-            # The main process, or with save_on_each_node one of each machine.
-            if self.args.should_save:
-                text = json.dumps(results, indent=2, sort_keys=True) + "\n"
-                (partial / "all_results.json").write_text(text)
-                self.create_model_card(results=results, **card)
-                for path in sorted(
-                    partial.iterdir(), key=lambda path: path.suffix == ".safetensors"
-                ):
-                    path.replace(output / path.name)
-        except (OSError, SafetensorError) as error:
+            with place as folder:
+                self.save_model(str(folder), _internal_call=True)  # any other call would push
+                if self.args.should_save:
+                    text = json.dumps(results, indent=2, sort_keys=True) + "\n"
+                    atomic_write(folder / "all_results.json", text)
+                    self.create_model_card(results=results, folder=folder, **card)
+                    write_record(folder / RUN_FILE, {"run": run})
+        except Exception as error:
+            if not is_disk_full(error):
+                raise
             raise OSError(
                 f"{output} has no room for the model ({error}); make some and resume from the last "
                 "checkpoint, if any"
             ) from error
-        finally:
-            if self.args.should_save:
-                shutil.rmtree(partial, ignore_errors=True)
+
+    def push_run(self) -> None:
+        """Publish what `save_run` has saved.
+
+        Raises:
+            OSError: The hub can't be reached, or does not take it.
+        """
+        if not self.is_world_process_zero():
+            return
+        self._finish_current_push()
+        output = output_folder(self.args)
+        try:
+            upload_folder(
+                repo_id=self.hub_model_id,
+                folder_path=output,
+                commit_message="End of training",
+                token=self.args.hub_token,
+                revision=self.args.hub_revision,
+                ignore_patterns=["_*", "checkpoint-*"],
+            )
+        except (OSError, HTTPError) as error:
+            raise OSError(
+                f"the model is in {output}, but {self.hub_model_id} was not published: {error}"
+            ) from error
 
     # ----------------------------------------------------------------------------------------------
     # Checkpoints: the neighbors of a running epoch travel with them

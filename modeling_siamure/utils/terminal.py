@@ -1,8 +1,10 @@
 """What the commands have to say to a person."""
 
+import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 
@@ -16,6 +18,56 @@ def fail(message: object, program: str = "siamure") -> NoReturn:
     if os.environ.get("LOCAL_RANK", "0") == "0":  # all processes of a machine meet the same one
         print(f"{program}: {' '.join(str(message).split())}", file=sys.stderr)
     sys.exit(2)
+
+
+@contextmanager
+def end_in_one_line(program: str = "siamure") -> Iterator[None]:
+    """End the program with one line and status 2 if the block fails by no fault of the code.
+
+    That is a mistake of the caller, a file or network that can't be used, or a disk that is full,
+    whichever exception a library raises then. All else passes.
+
+    Args:
+        program: Name of the command.
+    """
+    from huggingface_hub.errors import HTTPError
+
+    try:
+        yield
+    except (ValueError, OSError, HTTPError, ImportError) as error:
+        fail(describe_error(error), program)
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        fail(describe_error(error), program)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Tell whether an exception, or what led to it, is about a disk without room.
+
+    Rust libraries (safetensors, tokenizers) have exceptions of their own for that.
+
+    >>> is_disk_full(Exception("No space left on device (os error 28)"))
+    True
+    """
+    numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    words = [text for number in numbers for text in (os.strerror(number), f"(os error {number})")]
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:  # libraries make circles of them
+        if getattr(cause, "errno", None) in numbers or any(word in str(cause) for word in words):
+            return True
+        chain.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+def describe_error(error: BaseException) -> str:
+    """Return what an exception says, with the fix where a library says that a disk is full."""
+    text = str(error) or type(error).__name__
+    if is_disk_full(error) and "room" not in text:
+        return f"there is no room on the disk ({text}); make some, and give the same command again"
+    return text
 
 
 def quiet_libraries(show_progress: bool = True) -> None:

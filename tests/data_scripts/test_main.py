@@ -9,6 +9,7 @@ import datasets
 import pytest
 
 from data_scripts.__main__ import main
+from modeling_siamure.utils.files import lock_file
 
 ROWS = [
     {
@@ -127,6 +128,30 @@ def test_a_failure_leaves_no_partial_folder(path, tmp_path, monkeypatch):
         main([*arguments, "--output_dir", str(tmp_path / "out")])
     assert caught.value.code == 2
     assert [entry.name for entry in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_the_same_command_again_and_another_one(path, tmp_path, capsys):
+    arguments = ["prepare", "table", "--data_files", f"train={path}", "--on_error", "skip"]
+    arguments += ["--output_dir", str(tmp_path / "out")]
+    main(arguments)
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "out").rglob("*")}
+    main(arguments)
+    assert capsys.readouterr().out == f"{tmp_path / 'out'}: train 4\n" * 2
+    for changed in ([*arguments, "--markers", "untyped"], arguments):
+        with pytest.raises(SystemExit) as caught:
+            main(changed)
+        assert caught.value.code == 2 and "exists already" in capsys.readouterr().err
+        path.write_text(path.read_text().replace("Oz runs Salt", "Oz owns Salt"))
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "out").rglob("*")} == before
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["out", "rows.jsonl"]
+
+
+def test_two_runs_into_one_folder(path, tmp_path, capsys):
+    arguments = ["prepare", "table", "--data_files", f"train={path}", "--on_error", "skip"]
+    with lock_file(tmp_path / "out", "--output_dir"), pytest.raises(SystemExit) as caught:
+        main([*arguments, "--output_dir", str(tmp_path / "out")])
+    assert caught.value.code == 2
+    assert "is being written by another run; wait for it" in capsys.readouterr().err
 
 
 def test_without_a_command_the_corpora_are_listed(capsys):

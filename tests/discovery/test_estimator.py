@@ -126,8 +126,9 @@ def test_gold_has_no_part(recipe, rows, fitted):
     np.testing.assert_array_equal(again.model_.cluster_centroids, fitted.model_.cluster_centroids)
 
 
-def test_training(recipe, rows, tmp_path):
+def test_training(recipe, rows, tmp_path, caplog):
     trained = RelationDiscovery(3, finetune=True, recipe=recipe, work_dir=str(tmp_path)).fit(rows)
+    assert "checkpoint" not in caplog.text  # there was nothing to resume
     untrained = RelationDiscovery(3, recipe=recipe).fit(rows)
     assert not np.allclose(trained.embeddings_, untrained.embeddings_)
     assert "trained on these" in summarize(trained)
@@ -138,6 +139,23 @@ def test_training(recipe, rows, tmp_path):
     again = RelationDiscovery(3, finetune=True, recipe=recipe, work_dir=str(tmp_path)).fit(rows)
     assert folder.stat().st_mtime_ns == before
     np.testing.assert_array_equal(again.embeddings_, trained.embeddings_)
+    # Unless it is damaged.
+    weights = folder / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-9] + bytes(9))
+    RelationDiscovery(3, finetune=True, recipe=recipe, work_dir=str(tmp_path)).fit(rows)
+    assert "trained again: model.safetensors is damaged" in caplog.text
+    assert weights.read_bytes() == content
+
+
+def test_assigning_leaves_no_file_even_while_it_runs(fitted, rows, tmp_path, monkeypatch):
+    """So that a process that is killed leaves none either."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    seen = []
+    hook = fitted.model_.register_forward_pre_hook(lambda *_: seen.append([*tmp_path.iterdir()]))
+    fitted.predict(rows)
+    hook.remove()
+    assert seen == [[]] * 4
 
 
 def test_a_training_that_is_stopped_is_resumed(recipe, rows, tmp_path, monkeypatch, capsys):

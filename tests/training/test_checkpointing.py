@@ -2,6 +2,7 @@
 
 import json
 import logging
+import random
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from modeling_siamure.training.checkpointing import find_damage, find_last_checkpoint
 from tests.helpers.commands import REPOSITORY
@@ -167,6 +169,130 @@ def test_a_half_written_checkpoint_is_passed_over(
         ValueError, match=f"checkpoint-8 can't be resumed from: {name} is cut short"
     ):
         trainer.train(resume_from_checkpoint=str(folder / "checkpoint-8"))
+
+
+def mutate(folder, seed):
+    """Damage a file of a folder; return its name and how to undo that."""
+    rng = random.Random(seed)
+    path = rng.choice(sorted(path for path in folder.iterdir() if path.is_file()))
+    whole = path.read_bytes()
+    place = rng.randrange(len(whole))
+    kind = rng.choice(["byte", "cut", "zeros", "removed"])
+    if kind == "removed":
+        path.unlink()
+    elif kind == "byte":
+        other = bytes([whole[place] ^ rng.randrange(1, 256)])
+        path.write_bytes(whole[:place] + other + whole[place + 1 :])
+    else:
+        tail = bytes(len(whole) - place) if kind == "zeros" else b""
+        path.write_bytes(whole[:place] + tail)
+    is_same = path.exists() and path.read_bytes() == whole
+    return None if is_same else path.name, lambda: path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    "seeds", [range(30), pytest.param(range(30, 1030), marks=pytest.mark.extended)]
+)
+def test_a_mutated_checkpoint_is_named_and_passed_over(checkpoints, tmp_path, caplog, seeds):
+    """Any byte of any file, a file that is cut short, zeros (a loss of power), a missing file."""
+    for step in (6, 8):
+        shutil.copytree(checkpoints / f"checkpoint-{step}", tmp_path / f"checkpoint-{step}")
+    for seed in seeds:
+        name, undo = mutate(tmp_path / "checkpoint-8", seed)
+        caplog.clear()
+        last = find_last_checkpoint(tmp_path)
+        if name is not None:
+            assert last == tmp_path / "checkpoint-6", (seed, name)
+            (message,) = caplog.messages
+            assert f"{tmp_path / 'checkpoint-8'} is ignored: " in message and name in message
+        undo()
+    assert find_damage(tmp_path / "checkpoint-8") is None
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "model.safetensors", "run.json"])
+def test_a_file_of_another_checkpoint_is_damage(checkpoints, tmp_path, name):
+    shutil.copytree(checkpoints / "checkpoint-8", tmp_path / "checkpoint-8")
+    shutil.copyfile(checkpoints / "checkpoint-6" / name, tmp_path / "checkpoint-8" / name)
+    damage = find_damage(tmp_path / "checkpoint-8")
+    assert damage is not None and (name in damage or name == "run.json")
+
+
+CHANGES = {
+    "order of the rows": ({"rows": "shuffled"}, "training data has changed"),
+    "a row": ({"rows": "one row fewer"}, "training data has changed"),
+    "seed": ({"seed": 7}, "seed was 42 and is 7"),
+    "learning rate": ({"learning_rate": 2e-3}, "learning_rate was 0.001 and is 0.002"),
+    "batch": ({"per_device_train_batch_size": 8}, "per_device_train_batch_size was 16 and is 8"),
+    "encoder": ({"dropout": 0.2}, "model has changed"),
+    "neighbors": ({"num_neighbors": 6}, "num_neighbors was 5 and is 6"),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), CHANGES.values(), ids=CHANGES)
+def test_a_checkpoint_of_another_run_is_refused(
+    encoder, rows, checkpoints, tmp_path, options, said
+):
+    folder = tmp_path / "run"
+    shutil.copytree(checkpoints, folder)
+    options = dict(options)
+    changed_rows = {"shuffled": rows.shuffle(seed=1), "one row fewer": rows.select(range(59))}
+    given = changed_rows.get(options.pop("rows", None), rows)
+    trainer = make_trainer(encoder, given, folder, **options)
+    with pytest.raises(ValueError, match="checkpoint-8 is of another run: ") as caught:
+        trainer.train(resume_from_checkpoint=True)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_has_no_effect_may_change(encoder, rows, checkpoints, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(checkpoints, folder)
+    options = {"save_strategy": "steps", "save_steps": 3, "logging_steps": 2, "save_total_limit": 9}
+    trainer = make_trainer(encoder, rows, folder, **options)
+    trainer.train_dataset = trainer.train_dataset.remove_columns("relation")  # gold has no part
+    trainer.train(resume_from_checkpoint=True)
+    assert trainer.state.global_step == 8
+
+
+def test_weights_that_are_not_finite_replace_no_checkpoint(encoder, rows, tmp_path):
+    options = {"save_strategy": "steps", "save_steps": 1, "save_total_limit": 1}
+    trainer = make_trainer(encoder, rows, tmp_path, learning_rate=1e30, **options)
+    with pytest.raises(ValueError, match="training has diverged") as caught:
+        trainer.train()
+    last = tmp_path / "checkpoint-1"
+    assert f"Lower learning_rate (1e+30), or max_grad_norm (1), and start again; {last} is" in str(
+        caught.value
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-1"]
+    assert find_damage(last) is None
+    for name, weight in load_file(last / "model.safetensors").items():
+        assert np.isfinite(weight).all(), name
+    again = make_trainer(encoder, rows, tmp_path, learning_rate=1e30, **options)
+    with pytest.raises(ValueError, match="training has diverged"):
+        again.train(resume_from_checkpoint=True)
+    assert find_damage(last) is None
+
+
+@pytest.mark.parametrize("strategy", ["steps", "epoch"])
+def test_a_signal_during_the_last_checkpoint(encoder, rows, tmp_path, capsys, strategy):
+    options = {"save_strategy": strategy, "save_steps": 4}
+    trainer = make_trainer(encoder, rows, tmp_path / "stopped", **options)
+    save = trainer._save_rng_state
+
+    def save_and_signal(folder):
+        if trainer.state.global_step == 8:
+            signal.raise_signal(signal.SIGTERM)
+        save(folder)
+
+    trainer._save_rng_state = save_and_signal
+    with pytest.raises(SystemExit) as stopped:
+        trainer.train()
+    assert stopped.value.code == 143
+    assert f"SIGTERM: saved {tmp_path / 'stopped' / 'checkpoint-8'}" in capsys.readouterr().err
+    resumed = make_trainer(encoder, rows, tmp_path / "stopped", **options)
+    resumed.train(resume_from_checkpoint=True)
+    whole = make_trainer(encoder, rows, tmp_path / "whole", **options)
+    whole.train()
+    assert not changed(weights(whole), weights(resumed))
 
 
 @pytest.mark.parametrize("step", [2, 4, 6])

@@ -1,12 +1,24 @@
 """Files that are whole or not there, and folders that one run at a time may use."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from modeling_siamure.utils.files import UNFINISHED, atomic_path, atomic_write, lock_folder
+from modeling_siamure.utils.files import (
+    UNFINISHED,
+    atomic_path,
+    atomic_write,
+    complete,
+    holds_result,
+    lock_file,
+    lock_folder,
+    publish,
+    read_record,
+    write_record,
+)
 from tests.helpers.commands import REPOSITORY
 
 HOLD = """
@@ -98,3 +110,62 @@ def test_text_is_the_same_on_each_system(tmp_path):
     path = Path(tmp_path, "text")
     atomic_write(path, "ä\n→\n")
     assert path.read_bytes() == "ä\n→\n".encode()
+
+
+def test_what_a_run_left_whole_is_completed(tmp_path):
+    """As after a loss of power between the renames."""
+    with publish(tmp_path / "out") as folder:
+        (folder / "model").mkdir()
+        for name in ("a", "model/b"):
+            (folder / name).write_text(name)
+    assert (tmp_path / "out" / "model" / "b").read_text() == "model/b"
+    assert not (tmp_path / "out" / UNFINISHED).exists()
+    result = tmp_path / "out" / UNFINISHED / "result"
+    result.mkdir(parents=True)
+    (tmp_path / "out" / "a").rename(result / "a")
+    (result.parent / "embedded").mkdir()
+    assert holds_result(tmp_path / "out", "none")
+    complete(tmp_path / "out")
+    assert (tmp_path / "out" / "a").read_text() == "a"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a", "model"]
+
+
+def test_a_result_that_is_not_whole_is_none(tmp_path):
+    with pytest.raises(RuntimeError), publish(tmp_path / "out") as folder:
+        (folder / "a").write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"] and not list((tmp_path / "out").iterdir())
+
+
+def test_published_files_have_the_permissions_of_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with publish(tmp_path / "out") as folder:
+            (folder / "secret").touch(mode=0o600)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "out" / "secret").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("change", [b"3", b" ", b"x"])
+def test_a_record_shows_a_change_of_any_byte(tmp_path, change):
+    path = tmp_path / "record.json"
+    write_record(path, {"steps": 12, "names": ["a", "b"]})
+    text = path.read_bytes()
+    assert read_record(path) == {"steps": 12, "names": ["a", "b"]}
+    for place in range(len(text)):
+        mutated = text[:place] + change + text[place + 1 :]
+        if mutated != text:
+            path.write_bytes(mutated)
+            with pytest.raises(ValueError, match=r"record\.json is damaged"):
+                read_record(path)
+
+
+def test_a_file_is_locked_for_one_run(tmp_path):
+    path = tmp_path / "new" / "a.parquet"
+    said = f"{path} is being written by another run; wait for it, or give another --output"
+    with lock_file(path, "--output"):
+        with pytest.raises(FileExistsError) as caught, lock_file(path, "--output"):
+            pass
+        assert str(caught.value) == said
+    assert list(tmp_path.iterdir()) == []
