@@ -50,6 +50,8 @@ def report(trainer, scores: list[list[str]], score_names: list[str]) -> None:
     output = trainer.args.output_dir
     num_scored = len(trainer.eval_dataset)
     print(f"\n{len(trainer.train_dataset)} examples trained on, {num_scored} scored\n")
+    if trainer.untrained_because:
+        print(f"not trained, because {trainer.untrained_because}\n")
     if scores:
         terminal.print_table(["clusters of", *score_names], scores)
     else:

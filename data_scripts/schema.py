@@ -5,13 +5,14 @@ import html
 import itertools
 import math
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import datasets
+
+from modeling_siamure.markers import cuts_word, is_inside_word
 
 _TEXT = datasets.Value("string")
 _OFFSET = datasets.Value("int32")
@@ -31,15 +32,6 @@ FEATURES = datasets.Features(
         "tail_end": _OFFSET,
         "relation": _TEXT,
     }
-)
-
-# Han, kana, bopomofo and the scripts of mainland Southeast Asia and Tibet write no spaces between
-# words; Hangul writes particles onto names.
-_SCRIPTS_WITHOUT_SPACES = re.compile(
-    "[\u0e00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u1980-\u19ff\u1a20-\u1aaf\u1b00-\u1b7f"
-    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3040-\u318f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\ua960-\ua97f\ua980-\ua9ff\uaa60-\uaadf\uac00-\ud7ff\uf900-\ufaff\uff66-\uffdc"
-    "\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
 )
 
 BOUNDS = ("head_start", "head_end", "tail_start", "tail_end")
@@ -370,9 +362,9 @@ def show_cut(sentence: str, start: int, end: int) -> str:
     'Mara Lin|d'
     """
     first, last = start, end
-    while _is_inside_word(sentence, first):
+    while is_inside_word(sentence, first):
         first -= 1
-    while _is_inside_word(sentence, last):
+    while is_inside_word(sentence, last):
         last += 1
     before = f"{sentence[first:start]}|" if first < start else ""
     after = f"|{sentence[end:last]}" if last > end else ""
@@ -661,43 +653,6 @@ def find_name(field: str, name: str, sentence: str, tokenized: bool = False) -> 
         raise DataError(field, problem, "write it as the sentence does", got=name)
     if tokenized:
         return places
-    beginning = [place for place in places if not _is_inside_word(sentence, place.start)]
-    whole = [place for place in beginning if not _is_inside_word(sentence, place.end)]
+    beginning = [place for place in places if not is_inside_word(sentence, place.start)]
+    whole = [place for place in beginning if not is_inside_word(sentence, place.end)]
     return whole or beginning or places
-
-
-def cuts_word(sentence: str, start: int, end: int) -> bool:
-    """Return whether a span begins or ends inside a word.
-
-    Scripts that write no spaces between words, or particles onto names (Han, kana, Thai, Lao,
-    Khmer, Burmese, Hangul), are excepted, because a span can't be judged there. A combining mark
-    belongs to the letter before it in every script.
-
-    Args:
-        sentence: The text.
-        start: First character of the span.
-        end: The character behind its last one.
-
-    >>> cuts_word("Ada Roe leads Acme.", 0, 6), cuts_word("Ada Roe leads Acme.", 0, 7)
-    (True, False)
-    >>> cuts_word("何曼写成青石巷", 0, 2)
-    False
-    """
-    return _is_inside_word(sentence, start) or _is_inside_word(sentence, end)
-
-
-def _is_inside_word(sentence: str, position: int) -> bool:
-    """Return whether one word continues across a position between two characters."""
-    if not 0 < position < len(sentence):
-        return False
-    before, after = sentence[position - 1], sentence[position]
-    if _is_mark(after):
-        return before.isalnum() or _is_mark(before)
-    if not (after.isalnum() and (before.isalnum() or _is_mark(before))):
-        return False
-    return not _SCRIPTS_WITHOUT_SPACES.search(before + after)
-
-
-def _is_mark(character: str) -> bool:
-    """Return whether a character is a combining mark: an accent, a vowel sign, a virama."""
-    return unicodedata.category(character).startswith("M")

@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
             help="end at a row that can't be read, or skip it",
         )
         command.add_argument("--no_progress", action="store_true", help="no progress bars")
+        command.add_argument(
+            "--strict", action="store_true", help="refuse rows that would only be warned of"
+        )
     discover.add_argument(
         "--output_dir", required=True, type=Path, help="a folder that is not there yet"
     )
@@ -149,6 +152,7 @@ def discover(args: argparse.Namespace) -> None:
     from .discovery.outputs import write_assignments, write_clusters, write_model
     from .discovery.report import build_report, score_gold, summarize
     from .recipe import DEFAULT_METRIC, Recipe
+    from .training.model_card import path_on_card
     from .utils.distributed import broadcast_from_main
     from .utils.files import (
         RUN_FILE,
@@ -183,6 +187,7 @@ def discover(args: argparse.Namespace) -> None:
         seed=args.seed,
         work_dir=str(args.output_dir / UNFINISHED),
         show_progress=show_progress,
+        strict=args.strict,
     )
     state = PartialState()
     output = args.output_dir
@@ -208,8 +213,18 @@ def discover(args: argparse.Namespace) -> None:
         dataset = load_input(args)
         discovery.fit(dataset)
         if state.is_main_process:
+            metric = args.metric or str(DEFAULT_METRIC)
+            scores, clusterings = score_gold(discovery, dataset, metric)
             with publish(output) as folder:
-                write_model(discovery, folder / "model", output.name, args.file.name)
+                write_model(
+                    discovery,
+                    folder / "model",
+                    output.name,
+                    args.file.name,
+                    path_on_card(output, "model"),
+                    scores,
+                    clusterings,
+                )
                 write_record(folder / run_file, {"run": run})
                 write_assignments(
                     folder / "assignments.parquet",
@@ -220,8 +235,6 @@ def discover(args: argparse.Namespace) -> None:
                 )
                 write_clusters(folder / "clusters.csv", discovery)
                 if not args.no_report:
-                    metric = args.metric or str(DEFAULT_METRIC)
-                    scores, clusterings = score_gold(discovery, dataset, metric)
                     page = build_report(discovery, dataset, args.file.name, scores, clusterings)
                     atomic_write(folder / "report.html", page)
             print(f"{summarize(discovery)}\n")
@@ -270,17 +283,15 @@ def assign(args: argparse.Namespace) -> None:
         if broadcast_from_main(is_finished):
             return
         dataset = load_input(args)
-        discovery = RelationDiscovery.from_pretrained(args.model, show_progress=show_progress)
+        discovery = RelationDiscovery.from_pretrained(
+            args.model, show_progress=show_progress, strict=args.strict
+        )
         assignment = discovery.predict(dataset)
         labels = assignment.labels
         if state.is_main_process:
             write_assignments(output, dataset, assignment, discovery.model_.config.id2label, run)
-            counts = [
-                f"{len(labels):,} sentences",
-                f"{(labels == UNASSIGNED).sum():,} unassigned",
-                f"{(labels == SKIPPED).sum():,} skipped",
-            ]
-            print(f"{', '.join(counts)}: {output}")
+            counts = [f"{len(labels):,} sentences", f"{(labels == UNASSIGNED).sum():,} unassigned"]
+            print(", ".join([*counts, f"{(labels == SKIPPED).sum():,} skipped: {output}"]))
 
 
 def _require_plotly():

@@ -14,10 +14,12 @@ from .markers import (
     HEAD_START,
     check_marked,
     encode_marked,
+    find_entity_types,
     known_entity_types,
     marker,
     marker_roles,
 )
+from .utils.doubts import warn_of_doubt
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,7 @@ def tokenize_dataset(
     tokenizer: PreTrainedTokenizerBase,
     max_length: int = 128,
     on_overflow: Literal["raise", "skip"] = "raise",
+    max_truncated_share: float = 0.05,
 ) -> Dataset:
     """Add `input_ids` and `length` to a dataset with a `text` column of marked sentences.
 
@@ -39,6 +42,7 @@ def tokenize_dataset(
         max_length: Largest number of tokens per sentence.
         on_overflow: What to do with sentences whose mentions alone are longer: `"raise"` or
             `"skip"`.
+        max_truncated_share: Share of sentences that are cut from which strict runs refuse them.
 
     Raises:
         ValueError: A sentence lacks a marker or does not fit. Names the row.
@@ -62,21 +66,26 @@ def tokenize_dataset(
     )
     counts = {name: int(np.sum(tokenized[name])) for name in ("_truncated", "_skipped", "_unknown")}
     tokenized = tokenized.remove_columns(list(counts))
-    if counts["_truncated"]:
-        logger.warning(
+    if num_truncated := counts["_truncated"]:
+        warn_of_doubt(
+            logger,
             "%d of %d sentences were cut to max_length=%d tokens; both mentions were kept",
-            counts["_truncated"],
+            num_truncated,
             len(dataset),
             max_length,
+            is_minor=num_truncated < max_truncated_share * len(dataset),
         )
     if counts["_unknown"]:
-        logger.warning(
-            "%d mentions have an entity type that the tokenizer does not know; they got the "
-            "untyped markers",
+        warn_of_doubt(
+            logger,
+            "%d mentions have an entity type that the tokenizer does not know, e.g. %s; they got "
+            "the untyped markers",
             counts["_unknown"],
+            min(set(find_entity_types(dataset["text"][:])) - set(known_entity_types(tokenizer))),
         )
     if counts["_skipped"]:
-        logger.warning(
+        warn_of_doubt(
+            logger,
             "%d of %d sentences were skipped: their two mentions alone exceed max_length=%d tokens",
             counts["_skipped"],
             len(dataset),
@@ -113,7 +122,7 @@ def type_pairs(dataset: Dataset) -> np.ndarray | None:
     """
     if not {"head_type", "tail_type"} <= set(dataset.column_names):
         return None
-    pairs = list(zip(dataset["head_type"], dataset["tail_type"], strict=True))
+    pairs = list(zip(dataset["head_type"][:], dataset["tail_type"][:], strict=True))
     if all(pair == (None, None) for pair in pairs):
         return None
     return np.array([f"{head} {tail}" for head, tail in pairs])

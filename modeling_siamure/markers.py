@@ -9,6 +9,7 @@ A marked sentence is the one interface between data and model:
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,14 @@ ROLES = ("head start", "head end", "tail start", "tail end")
 HEAD_START, HEAD_END, TAIL_START, TAIL_END = range(4)
 _NOT_IN_A_TYPE = re.compile(r"[<>\s]+")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
+# Han, kana, bopomofo and the scripts of mainland Southeast Asia and Tibet write no spaces between
+# words; Hangul writes particles onto names.
+_SCRIPTS_WITHOUT_SPACES = re.compile(
+    "[\u0e00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u1980-\u19ff\u1a20-\u1aaf\u1b00-\u1b7f"
+    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3040-\u318f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\ua960-\ua97f\ua980-\ua9ff\uaa60-\uaadf\uac00-\ud7ff\uf900-\ufaff\uff66-\uffdc"
+    "\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
+)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -152,6 +161,43 @@ def find_entity_types(texts: Iterable[str]) -> list[str]:
     return sorted(
         {match["type"] for text in texts for match in MARKER.finditer(text) if match["type"]}
     )
+
+
+def cuts_word(sentence: str, start: int, end: int) -> bool:
+    """Return whether a span begins or ends inside a word.
+
+    Scripts that write no spaces between words, or particles onto names (Han, kana, Thai, Lao,
+    Khmer, Burmese, Hangul), are excepted, because a span can't be judged there. A combining mark
+    belongs to the letter before it in every script.
+
+    Args:
+        sentence: The text.
+        start: First character of the span.
+        end: The character behind its last one.
+
+    >>> cuts_word("Ada Roe leads Acme.", 0, 6), cuts_word("Ada Roe leads Acme.", 0, 7)
+    (True, False)
+    >>> cuts_word("何曼写成青石巷", 0, 2)
+    False
+    """
+    return is_inside_word(sentence, start) or is_inside_word(sentence, end)
+
+
+def is_inside_word(sentence: str, position: int) -> bool:
+    """Return whether one word continues across a position between two characters."""
+    if not 0 < position < len(sentence):
+        return False
+    before, after = sentence[position - 1], sentence[position]
+    if _is_mark(after):
+        return before.isalnum() or _is_mark(before)
+    if not (after.isalnum() and (before.isalnum() or _is_mark(before))):
+        return False
+    return not _SCRIPTS_WITHOUT_SPACES.search(before + after)
+
+
+def _is_mark(character: str) -> bool:
+    """Return whether a character is a combining mark: an accent, a vowel sign, a virama."""
+    return unicodedata.category(character).startswith("M")
 
 
 # --------------------------------------------------------------------------------------------------

@@ -90,6 +90,7 @@ def test_public_modules_stay_importable():
 LAYERS = (
     ("utils", "version", "configuration_siamure", "markers"),
     ("modeling_siamure", "pipeline", "data_collator", "losses"),
+    ("health",),
     ("embedding", "clustering", "export"),
     ("training",),
     ("recipe",),

@@ -15,6 +15,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..losses import semantic_clustering_loss
+from ..utils.doubts import warn_of_doubt
 from .neighbors import mutual_neighbors, search_blocks
 from .partitions import (
     Clusters,
@@ -94,7 +95,8 @@ def consensus(
         start = ward(rows, num_clusters, seed, count_micro_clusters(num_clusters))
         agreement = chance_corrected_agreement(start.labels, neighbors, pairs)
         if agreement < min_agreement:
-            logger.warning(
+            warn_of_doubt(
+                logger,
                 "neighbors agree on clusters hardly better than entity types do (%.2f; %.2f is "
                 "asked for): the clusters are parts of type pairs instead of the consensus of "
                 "heads",

@@ -12,6 +12,7 @@ from ..clustering.assignment import Assignment, RejectionRule, assign_rows, fit_
 from ..clustering.descriptions import ClusterDescription, describe_clusters
 from ..clustering.hierarchy import relation_tree
 from ..clustering.num_clusters import NumClustersEstimate, estimate_num_clusters
+from ..health import MULTILINGUAL_ENCODER
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +86,13 @@ def analyze(
     number = estimate.chosen
     num_different = len(np.unique(embeddings[:compared_rows], axis=0))
     if number > 1 and num_different < number:
+        num_texts = len(set(texts[:compared_rows]))
+        if num_texts >= number:
+            raise ValueError(
+                f"{num_different} different embeddings of {num_texts} different sentences can't "
+                f"form {number} clusters: the encoder can't tell them apart; take one that knows "
+                f"their language, such as {MULTILINGUAL_ENCODER}"
+            )
         raise ValueError(
             f"{num_different} different rows can't form {number} clusters; ask for fewer, or give "
             "more rows"

@@ -11,9 +11,11 @@ from transformers import set_seed
 from ..clustering import initialize_cluster_head
 from ..clustering.assignment import Assignment, RejectionRule, assign_rows
 from ..data_collator import type_pairs
+from ..health import check_domain
 from ..recipe import Recipe
 from ..utils.deprecation import deprecated_arguments
 from ..utils.distributed import broadcast_from_main
+from ..utils.doubts import record_doubts
 from ..utils.files import flush
 from .analysis import analyze
 from .finetuning import finetune
@@ -38,6 +40,8 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         work_dir: Where a run that is interrupted leaves what it has; `fit` or `predict` with the
             same rows resumes from it. By default nothing is left.
         show_progress: Whether to show progress bars.
+        strict: Whether to refuse rows that the health check would only warn of (see
+            `check_corpus`).
 
     Attributes:
         labels_: Cluster of each row, `(rows,)`; -1 where it is unassigned, -2 where it was skipped
@@ -53,6 +57,8 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         model_, tokenizer_: The model, with the clusters stored in it.
         encoder_: The encoder or model that embedded the rows.
         training_args_: The recipe's arguments.
+        doubts_: What makes the result doubtful, one line each, as the warnings said.
+        untrained_because_: Why a model that was to be trained was not; `None` otherwise.
 
     ```python
     from data_scripts import load_relation_dataset
@@ -76,6 +82,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         seed: int = 0,
         work_dir: str | None = None,
         show_progress: bool = False,
+        strict: bool = False,
     ):
         self.num_clusters = num_clusters
         self.model_name_or_path = model_name_or_path
@@ -85,6 +92,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         self.seed = seed
         self.work_dir = work_dir
         self.show_progress = show_progress
+        self.strict = strict
 
     def fit(self, dataset: Dataset, y: None = None) -> "RelationDiscovery":
         """Find the clusters of a dataset.
@@ -95,8 +103,15 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             y: Ignored.
 
         Raises:
-            ValueError: No row can be used, or there are fewer different rows than clusters.
+            ValueError: No row can be used, `strict` refuses them, or there are fewer different rows
+                than clusters.
         """
+        with record_doubts() as recorder:
+            self._fit(dataset)
+        self.doubts_ = recorder.lines
+        return self
+
+    def _fit(self, dataset: Dataset) -> None:
         number = self.num_clusters
         if number != "auto" and not (isinstance(number, int) and number >= 1):
             raise ValueError(f"num_clusters={number!r}: it must be 1 or more, or 'auto'")
@@ -112,11 +127,14 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         else:
             self.model_, self.tokenizer_ = recipe.build_model(marked_texts(dataset))
             self.encoder_ = recipe.model_arguments.model_name_or_path
-        rows, positions = tokenize_rows(dataset, self.tokenizer_)
+        strict = self.strict or self.training_args_.strict
+        asked = None if number == "auto" else number
+        rows, positions = tokenize_rows(dataset, self.tokenizer_, asked, strict)
+        self.untrained_because_ = None
         folder = Path(self.work_dir) if self.work_dir else None
         if self.finetune:
             with work_folder(self.work_dir) as work:
-                self.model_ = finetune(
+                self.model_, self.untrained_because_ = finetune(
                     self.model_, self.tokenizer_, rows, number, recipe, work, **overrides
                 )
         args = self.training_args_
@@ -143,7 +161,8 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         self.assignment_ = result.assignment.scatter(positions, len(dataset))
         self.labels_ = self.assignment_.labels
         num_found = len(self.clusters_)
-        if not self.finetune or num_found != self.model_.config.num_labels:
+        is_trained = self.finetune and not self.untrained_because_
+        if not is_trained or num_found != self.model_.config.num_labels:
             self.model_.resize_clusters(num_found)
             if num_found > 1:
                 initialize_cluster_head(
@@ -156,15 +175,17 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             result.rejection.max_distances if result.rejection else None,
             result.rejection.min_margin if result.rejection else None,
         )
-        return self
 
     def predict(self, dataset: Dataset) -> Assignment:
         """Assign rows to the clusters that the model holds; nothing of the fit changes.
 
         Args:
             dataset: Rows with a `text` column of marked sentences.
+
+        Raises:
+            ValueError: No row can be used, or `strict` refuses them.
         """
-        rows, positions = tokenize_rows(dataset, self.tokenizer_)
+        rows, positions = tokenize_rows(dataset, self.tokenizer_, strict=self.strict)
         folder = Path(self.work_dir) if self.work_dir else None
         args = self.training_args_
         embeddings = embed_rows(self.model_, self.tokenizer_, rows, args, folder)
@@ -172,6 +193,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         sizes = self.model_.config.cluster_sizes
         rule = RejectionRule.from_config(self.model_.config)
         assignment = broadcast_from_main(assign_rows, embeddings, centroids, sizes, rule)
+        check_domain(assignment.clusters, assignment.distances, self.model_.config, self.strict)
         return assignment.scatter(positions, len(dataset))
 
     @classmethod
@@ -180,7 +202,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
 
         Args:
             path: Folder or hub name of the model.
-            options: `recipe`, `work_dir` and `show_progress`.
+            options: `recipe`, `work_dir`, `show_progress` and `strict`.
 
         Raises:
             ValueError: It is no siamure model, or holds no clusters.

@@ -17,10 +17,13 @@ from ..recipe import Recipe
 from ..training.run_record import describe_run
 from ..training.trainer import SiamURETrainer
 from ..utils.distributed import broadcast_from_main
+from ..utils.doubts import warn_of_doubt
 from ..utils.files import digest, find_damage, replace_flushed, seal_folder
 from .rows import embed_rows
 
 logger = logging.getLogger(__name__)
+
+NOTES_FILE = "training_notes.json"
 
 
 def finetune(
@@ -32,7 +35,7 @@ def finetune(
     folder: Path,
     sample_size: int = 3000,
     **overrides,
-) -> SiamUREModel:
+) -> tuple[SiamUREModel, str | None]:
     """Train a model on the rows of a discovery.
 
     Args:
@@ -48,7 +51,8 @@ def finetune(
         overrides: Arguments of the training that count instead of the recipe's.
 
     Returns:
-        The trained model, which holds no clusters yet.
+        The trained model, which holds no clusters yet; and, where training was given up, why (the
+        model is then as it was).
     """
     args = recipe.training_arguments("", **overrides)
     if num_clusters == "auto":
@@ -66,8 +70,6 @@ def finetune(
     run = broadcast_from_main(describe_run, model, args, rows)
     trained = folder / f"trained-{digest(json.dumps(run, sort_keys=True))[:16]}"
     args.output_dir = f"{trained}.run"
-    if broadcast_from_main(_is_trained, trained):
-        return SiamUREModel.from_pretrained(trained)
     trainer = SiamURETrainer(
         model,
         args,
@@ -76,15 +78,22 @@ def finetune(
         stores_clusters=False,
         resume_hint="the same command resumes",
     )
-    has_begun = broadcast_from_main(lambda: any(Path(f"{trained}.run").glob("checkpoint-*")))
-    trainer.train(resume_from_checkpoint=has_begun)
-    partial = Path(f"{trained}.partial")
-    trainer.save_model(str(partial))
-    if trainer.is_world_process_zero():
-        seal_folder(partial, run)
-        replace_flushed(partial, trained)
-    trainer.accelerator.wait_for_everyone()
-    return SiamUREModel.from_pretrained(trained)
+    if not broadcast_from_main(_is_trained, trained):
+        has_begun = broadcast_from_main(lambda: any(Path(f"{trained}.run").glob("checkpoint-*")))
+        trainer.train(resume_from_checkpoint=has_begun)
+        partial = Path(f"{trained}.partial")
+        trainer.save_model(str(partial))
+        if trainer.is_world_process_zero():
+            notes = {"doubts": trainer.doubts, "untrained_because": trainer.untrained_because}
+            (partial / NOTES_FILE).write_text(json.dumps(notes))
+            seal_folder(partial, run)
+            replace_flushed(partial, trained)
+        trainer.accelerator.wait_for_everyone()
+    notes = json.loads((trained / NOTES_FILE).read_text())
+    for line in notes["doubts"]:
+        if line not in trainer.doubts:  # of a training that an earlier run had finished
+            warn_of_doubt(logger, "%s", line)
+    return SiamUREModel.from_pretrained(trained), notes["untrained_because"]
 
 
 def _is_trained(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from datasets import Dataset
 
 from ..clustering.assignment import SKIPPED, Assignment
 from ..configuration_siamure import UNASSIGNED
-from ..training.model_card import write_model_card
+from ..training.model_card import SCORES, write_model_card
 from ..utils.files import atomic_path
 from .estimator import RelationDiscovery
 
@@ -129,7 +130,15 @@ def write_clusters(path: Path, discovery: RelationDiscovery, num_examples: int =
                 writer.writerow({"cluster": label, "name": name, "size": size, "share": share})
 
 
-def write_model(discovery: RelationDiscovery, folder: Path, name: str, data_name: str) -> None:
+def write_model(
+    discovery: RelationDiscovery,
+    folder: Path,
+    name: str,
+    data_name: str,
+    path: str | None = None,
+    scores: dict[str, list[float]] | None = None,
+    clusterings: Sequence[str] = (),
+) -> None:
     """Write model, tokenizer and card, ready for the Auto classes and for `push_to_hub`.
 
     Args:
@@ -137,18 +146,28 @@ def write_model(discovery: RelationDiscovery, folder: Path, name: str, data_name
         folder: Where.
         name: Title of the card.
         data_name: Where the rows are from.
+        path: What the card's examples load; the name by default.
+        scores, clusterings: Of `score_gold`; empty without gold.
     """
+    scores = scores or {}
     discovery.save_pretrained(folder)
     write_model_card(
         folder,
         model_name=name,
         config=discovery.model_.config,
         args=discovery.training_args_,
-        results={},
+        model_id=path,
+        results={f"eval_{SCORES[score]}": values[0] for score, values in scores.items()},
+        score_table=[
+            [clustering, *(f"{100 * values[place]:.1f}" for values in scores.values())]
+            for place, clustering in enumerate(clusterings)
+        ],
         clusters=discovery.clusters_,
         clustering_method=discovery.clustering_method_,
         num_examples=len(discovery.labels_),
         dataset=data_name,
-        finetuned_from=None if discovery.model_name_or_path else discovery.encoder_,
+        finetuned_from=discovery.model_name_or_path or discovery.encoder_,
         is_finetuned=discovery.finetune,
+        untrained_because=discovery.untrained_because_,
+        doubts=discovery.doubts_,
     )

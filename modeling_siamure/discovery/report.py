@@ -51,6 +51,7 @@ def build_report(
     return environment.from_string((_PAGE / "page.html").read_text(encoding="utf-8")).render(
         title=title,
         summary=summarize(discovery),
+        doubts=discovery.doubts_,
         data=as_json(_content(discovery, dataset, scores or {}, clusterings or [])),
         plotly=get_plotlyjs(),
         style=(_PAGE / "style.css").read_text(encoding="utf-8"),
@@ -85,6 +86,8 @@ def _how_embedded(discovery: RelationDiscovery) -> str:
     encoder = discovery.encoder_
     if discovery.model_name_or_path:
         return f"Embedded by the model {encoder}."
+    if discovery.untrained_because_:
+        return f"Embedded by {encoder}, not trained, because {discovery.untrained_because_}."
     if discovery.finetune:
         return f"Embedded by {encoder}, trained on these sentences."
     return f"A first look: embedded by {encoder} as it is, without training on these sentences."

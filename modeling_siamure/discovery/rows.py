@@ -1,6 +1,7 @@
 """The rows of a discovery: which of them can be used, and their embeddings."""
 
 import hashlib
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -14,9 +15,13 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 
 from ..data_collator import tokenize_dataset
 from ..embedding import embed_dataset
+from ..health import check_corpus, check_embeddings
 from ..modeling_siamure import SiamUREModel
 from ..training.training_args import SiamURETrainingArguments
 from ..utils.distributed import broadcast_from_main
+from ..utils.doubts import record_doubts, warn_of_doubt
+
+logger = logging.getLogger(__name__)
 
 
 def load_model(path: str) -> tuple[SiamUREModel, PreTrainedTokenizerBase]:
@@ -46,21 +51,47 @@ def marked_texts(dataset: Dataset) -> list[str]:
 
 
 def tokenize_rows(
-    dataset: Dataset, tokenizer: PreTrainedTokenizerBase
+    dataset: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    num_clusters: int | None = None,
+    strict: bool = False,
 ) -> tuple[Dataset, np.ndarray]:
-    """Tokenize the rows that can be used.
+    """Tokenize the rows that can be used, and check their health (see `check_corpus`).
 
     Args:
         dataset: Rows with a `text` column of marked sentences.
         tokenizer: Its `model_max_length` limits the sentences.
+        num_clusters: C; `None` where it is not known yet.
+        strict: Whether to refuse rows that would be warned of.
 
     Returns:
         The tokenized rows, and where they stand in the dataset, `(rows,)`.
 
     Raises:
-        ValueError: There is no such column, or no row is left.
+        ValueError: There is no such column, no row is left, or rows are refused.
     """
     _check_text(dataset)
+    with record_doubts() as recorder:
+        _warn_of_unreadable(dataset)
+        rows = _tokenize(dataset, tokenizer)
+        check_corpus(rows, tokenizer, num_clusters)
+    if strict:
+        recorder.refuse()
+    return rows, np.asarray(rows["row"])
+
+
+def _warn_of_unreadable(dataset: Dataset) -> None:
+    (lacking,) = np.nonzero([text is None for text in dataset["text"][:]])
+    if len(lacking):
+        reason = "no marked sentence"
+        if "problem" in dataset.column_names:  # of a reader that keeps all rows
+            reason = dataset["problem"][int(lacking[0])]
+        warn_of_doubt(
+            logger, "%d of %d rows were skipped, e.g. %s", len(lacking), len(dataset), reason
+        )
+
+
+def _tokenize(dataset: Dataset, tokenizer: PreTrainedTokenizerBase) -> Dataset:
     names = ("text", "head_type", "tail_type", "relation")
     kept = [name for name in names if name in dataset.column_names]
     with PartialState().main_process_first():
@@ -73,7 +104,7 @@ def tokenize_rows(
         raise ValueError(
             "no row is left to cluster; give sentences whose two mentions fit into the model"
         )
-    return rows, np.asarray(rows["row"])
+    return rows
 
 
 def embed_rows(
@@ -95,6 +126,9 @@ def embed_rows(
 
     Returns:
         h, `(rows, relation_embedding_size)`.
+
+    Raises:
+        ValueError: Embeddings are not finite.
     """
     accelerator = Accelerator(mixed_precision=args.mixed_precision, cpu=args.use_cpu)
     model.to(accelerator.device)
@@ -102,7 +136,7 @@ def embed_rows(
         weights = (weight.cpu().float().numpy() for weight in model.encoder.state_dict().values())
         key = fingerprint(rows["text"], model.config.to_json_string(), *weights)
         folder = folder / f"embedded-{key}"
-    return embed_dataset(
+    embeddings = embed_dataset(
         model,
         tokenizer,
         rows,
@@ -112,6 +146,8 @@ def embed_rows(
         relation_only=True,
         folder=folder,
     ).relation
+    check_embeddings(embeddings, rows["text"])
+    return embeddings
 
 
 def fingerprint(*parts: str | np.ndarray | Iterable[str]) -> str:

@@ -283,7 +283,7 @@ class ResumableTrainerMixin(_MixedInto):
         """Raise a `ValueError` if weights, or the state of the optimizer, are no longer finite."""
         assert self.model is not None
         states = self.optimizer.state.values() if self.optimizer is not None else ()
-        tensors = [*self.model.parameters()]
+        tensors: list[torch.Tensor] = [*self.model.parameters()]
         tensors += [value for state in states for value in state.values() if torch.is_tensor(value)]
         shards = [item.to_local() if isinstance(item, DTensor) else item for item in tensors]
         device = self.args.device

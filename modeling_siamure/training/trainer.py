@@ -39,14 +39,16 @@ from ..clustering.neighbors import (
 from ..clustering.type_pairs import MIN_AGREEMENT, neighbor_agreement_beyond_types
 from ..data_collator import RelationCollator, relation_labels, tokenize_dataset, type_pairs
 from ..embedding import Embeddings, embed_dataset
+from ..health import check_corpus
 from ..losses import AnchorCounts, joint_loss
 from ..modeling_siamure import SiamUREModel
 from ..utils.distributed import broadcast_from_main
+from ..utils.doubts import record_doubts, warn_of_doubt
 from ..utils.files import RUN_FILE, atomic_write, publish, write_record
 from ..utils.terminal import is_disk_full
 from .checkpointing import ResumableTrainerMixin, output_folder
 from .diagnostics import diagnose
-from .model_card import write_model_card
+from .model_card import path_on_card, write_model_card
 from .progress import EpochTableCallback
 from .run_record import describe_run
 from .sampling import AnchorDataset, LengthBucketBatchSampler
@@ -69,6 +71,8 @@ class PhaseCallback(TrainerCallback):
 
     def on_epoch_begin(self, args, state, control, **kwargs):
         self.trainer._on_epoch_begin(int(state.epoch or 0))
+        if self.trainer.untrained_because:
+            control.should_training_stop = True  # after the step that follows
 
     def on_step_end(self, args, state, control, **kwargs):
         if state.epoch == int(state.epoch) or state.global_step == state.max_steps:
@@ -87,9 +91,9 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
     `neighbor_refresh_epochs`), the K nearest neighbors of each example are mined from h, and the
     loss is L_Rl + eta L_Cl (Eq. 9). When training ends, the encoder is averaged with the pretrained
     one, as `pretrained_weight_share` says, and centroids of clusters of h are stored in the model.
-    If that share is not 0, the pretrained encoder is restored as a whole where neighbors, as the
-    joint phase began, agreed on clusters hardly better than their entity types did: they teach
-    little else.
+    If that share is not 0, training stops where neighbors, as the joint phase begins, agree on
+    clusters hardly better than their entity types do: they teach little else. The model is then
+    what it was before, and `untrained_because` says why.
 
     Any number of processes trains the same model as one whose batches are as large as all of theirs
     together. Gradient accumulation does too, but for the entropy term: each of its batches has an
@@ -112,7 +116,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             [`ResumableTrainerMixin`].
 
     Raises:
-        ValueError: The training set has fewer rows than it needs for its neighbors or clusters.
+        ValueError: The training set has fewer rows than it needs for its neighbors or clusters; or
+            `check_corpus` warns of it, and `strict` is set.
         ImportError: `neighbor_search` is `"faiss"`, which is not installed.
 
     ```python
@@ -144,6 +149,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         assert processing_class is not None, "a trainer needs the tokenizer"
 
         max_length = min(args.max_length, model.config.max_sentence_length)
+        is_new = train_dataset is not None and "input_ids" not in train_dataset.column_names
 
         def tokenized(dataset: Dataset | None) -> Dataset | None:
             if dataset is None or "input_ids" in dataset.column_names:
@@ -151,8 +157,13 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             with args.main_process_first(desc="tokenizing"):
                 return tokenize_dataset(dataset, processing_class, max_length, args.on_overflow)
 
-        train_dataset = tokenized(train_dataset)
-        eval_dataset = tokenized(eval_dataset)
+        with record_doubts() as recorder:
+            train_dataset = tokenized(train_dataset)
+            if is_new:
+                check_corpus(train_dataset, processing_class, model.config.num_labels)
+            eval_dataset = tokenized(eval_dataset)
+        if args.strict:
+            recorder.refuse()
         # Before the base class makes the output folder: a mistake leaves nothing behind.
         _check_size(model.config.num_labels, args, train_dataset, eval_dataset)
         if args.neighbor_search == "faiss" and args.clustering_loss != "none":
@@ -171,12 +182,13 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             **kwargs,
         )
         self.stores_clusters = stores_clusters
+        self.doubts = recorder.lines  # told again on the card
         self.clusters: list[ClusterDescription] = []  # what is stored in the model
         self.clustering_method = ""  # what found them
         self.neighbors: np.ndarray | None = None  # (rows, K), since the joint phase began
         self._mined_epoch = -1
         # A run that is resumed starts from these too: what the checkpoint holds comes later.
-        self._pretrained = snapshot_weights(model.encoder) if args.pretrained_weight_share else None
+        self._pretrained = snapshot_weights(model) if args.pretrained_weight_share else None
         self._restores_pretrained = False  # as a whole; decided when the joint phase begins
         self.add_callback(PhaseCallback(self))
         self.remove_callback(ProgressCallback)
@@ -196,6 +208,14 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
     def describe_run(self) -> dict[str, Any]:
         """Return what decides the result: data, model, arguments and the number of processes."""
         return describe_run(self.model, self.args, self.train_dataset, self.eval_dataset)
+
+    # All other arguments of the base class are taken too, by their names.
+    def train(self, *args, **kwargs):
+        """Train; see [`ResumableTrainerMixin.train`]. What makes the result doubtful is kept."""
+        with record_doubts() as recorder:
+            result = super().train(*args, **kwargs)
+        self.doubts += [line for line in recorder.lines if line not in self.doubts]
+        return result
 
     # ----------------------------------------------------------------------------------------------
     # An epoch
@@ -230,7 +250,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
 
     def _warn_of_few_rows(self, rows: int, advised: int = 64) -> None:
         if rows < advised and self.is_world_process_zero():
-            logger.warning(
+            warn_of_doubt(
+                logger,
                 "the entropy term sees %d rows at a time, two per sentence (accumulation does not "
                 "add to them): %d or more are advised",
                 rows,
@@ -291,13 +312,21 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         self.log({"agreement_beyond_types": agreement})
         self._restores_pretrained = agreement < min_agreement
         if self._restores_pretrained and self.is_world_process_zero():
-            logger.warning(
-                "neighbors agree on clusters hardly better than entity types do (%.2f; %.2f is "
-                "asked for), so training on them teaches little else: the pretrained encoder is "
-                "restored when training ends. pretrained_weight_share=0 keeps the fine-tuned one",
+            warn_of_doubt(
+                logger,
+                "not trained, because %s (%.2f; %.2f is asked for): the model stays as it was. "
+                "pretrained_weight_share=0 trains it all the same",
+                self.untrained_because,
                 agreement,
                 min_agreement,
             )
+
+    @property
+    def untrained_because(self) -> str | None:
+        """Why training stopped and left the model as it was; `None` where it trains."""
+        if not self._restores_pretrained:
+            return None
+        return "neighbors agree on clusters hardly better than entity types, and teach little else"
 
     def _log_diagnostics(self, num_rows: int = 1024, collapsed_std: float = 0.2) -> None:
         """Log the health of the embeddings of some training rows, and warn of a collapse.
@@ -321,7 +350,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
                 advice = "lower learning_rate or train fewer epochs"
                 if self.args.clustering_loss == "neighbor_cosine":
                     advice += ", or use clustering_loss=semantic"
-                logger.warning(
+                warn_of_doubt(
+                    logger,
                     "%s has collapsed: spread %.2f, effective rank %.1f, mean cosine %.2f. A "
                     "siamese loss near -1 is then no success: %s",
                     name,
@@ -331,8 +361,9 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
                     advice,
                 )
         if report.get("used_clusters", 2) < 2:
-            logger.warning(
-                "all examples fall into one cluster: raise entropy_weight or the batch size"
+            warn_of_doubt(
+                logger,
+                "all examples fall into one cluster: raise entropy_weight or the batch size",
             )
 
     # ----------------------------------------------------------------------------------------------
@@ -421,11 +452,21 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
     # The end
 
     def _on_train_end(self) -> None:
-        """Average the encoder with the pretrained one, and store the clusters in the model."""
+        """Average the encoder with the pretrained one, and store the clusters in the model.
+
+        Where training has been given up, all of the model is restored instead.
+        """
         if self._pretrained is not None:
-            share = 1.0 if self._restores_pretrained else self.args.pretrained_weight_share
             self._reshard()
-            interpolate_weights_(self.model.encoder, self._pretrained, share)
+            if self._restores_pretrained:
+                interpolate_weights_(self.model, self._pretrained, share=1.0)
+            else:
+                encoder = {
+                    name.removeprefix("encoder."): weight
+                    for name, weight in self._pretrained.items()
+                }
+                share = self.args.pretrained_weight_share
+                interpolate_weights_(self.model.encoder, encoder, share)
         if self.stores_clusters:
             self.fit_clusters()
 
@@ -441,6 +482,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             relation_only=True,
             description="Embedding the training sentences, to cluster them",
         ).relation
+        if self.untrained_because:
+            self._initialize_cluster_head(embeddings)
         clusters = broadcast_from_main(self._cluster, self.train_dataset, embeddings)
         texts = self.train_dataset["text"]
         self.clusters = broadcast_from_main(describe_clusters, texts, embeddings, clusters)
@@ -590,13 +633,15 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         write_model_card(
             folder or output_folder(self.args),
             model_name=model_name,
-            model_id=self.hub_model_id,
+            model_id=self.hub_model_id or path_on_card(output_folder(self.args)),
             config=self.model.config,
             args=self.args,
             results=results,
             clusters=self.clusters,
             clustering_method=self.clustering_method,
             num_examples=len(self.train_dataset),
+            doubts=self.doubts,
+            untrained_because=self.untrained_because,
             **kwargs,
         )
 
@@ -642,6 +687,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             return
         self._finish_current_push()
         output = output_folder(self.args)
+        assert self.hub_model_id is not None
         try:
             upload_folder(
                 repo_id=self.hub_model_id,

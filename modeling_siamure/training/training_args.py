@@ -33,6 +33,10 @@ class SiamURETrainingArguments(TrainingArguments):
         default="raise",
         metadata={"help": "What to do with a sentence whose two mentions alone exceed max_length."},
     )
+    strict: bool = field(
+        default=False,
+        metadata={"help": "Refuse sentences that the health check would only warn of."},
+    )
     warmup_epochs: int = field(
         default=5,
         metadata={"help": "L: epochs with the siamese loss alone, before clustering joins it."},

