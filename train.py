@@ -13,7 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-from modeling_siamure.recipe import DataArguments, ModelArguments, parse_arguments
+from modeling_siamure.recipe import DataArguments, ModelArguments, load_metric, parse_arguments
 from modeling_siamure.training.training_args import SiamURETrainingArguments
 from modeling_siamure.utils import terminal
 from modeling_siamure.utils.files import lock_folder
@@ -25,16 +25,15 @@ def build_trainer(
     model_args: ModelArguments, data_args: DataArguments, args: SiamURETrainingArguments
 ):
     """Build the model, and a trainer on the rows that the arguments name."""
-    import evaluate
     from transformers import EvalPrediction, set_seed
 
     from data_scripts.loading import load_train_and_validation
     from modeling_siamure import SiamURETrainer
 
     set_seed(args.seed)
+    metric = load_metric(data_args.metric, model_args.trust_remote_code)
     source = {key: value for key, value in vars(data_args).items() if key != "metric"}
     train, validation = load_train_and_validation(**source, seed=args.seed)
-    metric = evaluate.load(data_args.metric)
 
     def score(prediction: EvalPrediction) -> dict[str, float]:
         return metric.compute(predictions=prediction.predictions, references=prediction.label_ids)

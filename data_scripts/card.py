@@ -8,6 +8,8 @@ from pathlib import Path
 import datasets
 from huggingface_hub import DatasetCard, DatasetCardData
 
+from modeling_siamure.utils.escaping import fenced_block, markdown_text
+
 from .builder import RelationBuilder, digest
 
 PICTURE = "relations.png"
@@ -116,9 +118,12 @@ def _pair_name(pair: tuple[str | None, ...]) -> str:
 def _table(title: str, splits: list[str], counts: dict[str, Counter], max_rows: int) -> str:
     totals = _total(counts.values())
     names = sorted(totals, key=lambda name: (-totals[name], name or ""))
-    lines = [f"| {title} | {' | '.join(splits)} |", "|---|" + "---:|" * len(splits)]
+    lines = [
+        f"| {title} | {' | '.join(map(markdown_text, splits))} |",
+        "|---|" + "---:|" * len(splits),
+    ]
     for name in names[:max_rows]:
-        label = _cell(name) if name is not None else "(unlabeled)"
+        label = markdown_text(name) if name is not None else "(unlabeled)"
         lines.append(_table_line(label, [counts[split][name] for split in splits]))
     if tail := names[max_rows:]:
         sums = [sum(counts[split][name] for name in tail) for split in splits]
@@ -141,7 +146,7 @@ def _tally_table(tallies: dict[str, dict[str, Counter]]) -> str:
         "remarks": "kept",
     }
     lines = [
-        f"| {split} | {title} | {_cell(reason)} | {count:,} |"
+        f"| {markdown_text(split)} | {title} | {markdown_text(reason)} | {count:,} |"
         for split, kinds in tallies.items()
         for kind, title in titles.items()
         for reason, count in sorted(kinds[kind].items(), key=lambda item: -item[1])
@@ -152,7 +157,7 @@ def _tally_table(tallies: dict[str, dict[str, Counter]]) -> str:
 
 
 def _source_table(sources: list[tuple[str, int, str]]) -> str:
-    lines = [f"| {_cell(name)} | {size:,} | `{sha}` |" for name, size, sha in sources]
+    lines = [f"| {markdown_text(name)} | {size:,} | `{sha}` |" for name, size, sha in sources]
     return "\n".join(["| file | bytes | SHA-256 |", "|---|---:|---|", *lines])
 
 
@@ -166,11 +171,7 @@ def _bars(relations: Counter, max_rows: int, bar_length: int) -> str:
     for name, count in shown:
         bar = "#" * max(1, round(bar_length * count / largest))
         lines.append(f"{name:<{width}} {bar} {count:,}")
-    return "\n".join(["```", *lines, "```"])
-
-
-def _cell(name: str) -> str:
-    return " ".join(name.split()).replace("|", "\\|")
+    return fenced_block(lines)
 
 
 def write_picture(summary: Summary, path: Path, max_bars: int = 60) -> bool:

@@ -171,6 +171,11 @@ def _read_json_rows(path: Path) -> Iterator[tuple[int, Any]]:
         while not first.strip() and (line := file.readline()):
             first = line.removeprefix(b"\xef\xbb\xbf")
         is_one_line = not file.read().strip()
+    is_named_json = path.suffix.lower() in (".json", ".jsonl", ".ndjson")
+    if not is_named_json and first.lstrip()[:1] not in (b"[", b"{"):
+        problem = "is neither JSON nor, by its name, CSV, TSV or Parquet"
+        fix = "give rows with two marked entities; examples/plain_text.py makes them of plain text"
+        raise DataError(None, problem, fix, file=path)
     if first.lstrip().startswith(b"["):
         yield from enumerate(read_json(path, list), 1)
         return

@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="siamure", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command")
     discover = commands.add_parser(
         "discover", help="find the relations of a corpus, with a report and a model"
     )
@@ -84,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
         "--no_report", action="store_true", help="no report.html, for which plotly is needed"
     )
     discover.add_argument("--metric", help="scores clusters where gold is known: evaluate's name")
+    discover.add_argument(
+        "--trust_remote_code",
+        action="store_true",
+        help="run the code of a --metric that is not of this package",
+    )
     discover.add_argument("--seed", type=int, default=0)
     assign.add_argument(
         "--model", required=True, help="the model folder of a discovery, or a name on the hub"
@@ -96,7 +101,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command; a person's mistake is one line and exit status 2."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help(sys.stderr)
+        sys.exit(2)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     try:
         with end_in_one_line():
@@ -151,7 +160,7 @@ def discover(args: argparse.Namespace) -> None:
     from .discovery import RelationDiscovery
     from .discovery.outputs import write_assignments, write_clusters, write_model
     from .discovery.report import build_report, score_gold, summarize
-    from .recipe import DEFAULT_METRIC, Recipe
+    from .recipe import DEFAULT_METRIC, Recipe, load_metric
     from .training.model_card import path_on_card
     from .utils.distributed import broadcast_from_main
     from .utils.files import (
@@ -170,8 +179,10 @@ def discover(args: argparse.Namespace) -> None:
         raise ValueError(
             f"--num_clusters {args.num_clusters}: give a whole number of 1 or more, or auto"
         )
+    metric = args.metric or str(DEFAULT_METRIC)
     if not args.no_report:
         _require_plotly()
+        load_metric(metric, args.trust_remote_code)  # before anything is embedded
     show_progress = sys.stderr.isatty() and not args.no_progress
     quiet_libraries(show_progress)
     if args.encoder and (args.recipe or args.model):
@@ -213,8 +224,8 @@ def discover(args: argparse.Namespace) -> None:
         dataset = load_input(args)
         discovery.fit(dataset)
         if state.is_main_process:
-            metric = args.metric or str(DEFAULT_METRIC)
-            scores, clusterings = score_gold(discovery, dataset, metric)
+            trusts = args.trust_remote_code
+            scores, clusterings = score_gold(discovery, dataset, metric, trusts)
             with publish(output) as folder:
                 write_model(
                     discovery,

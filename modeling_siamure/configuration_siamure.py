@@ -1,5 +1,6 @@
 """Configuration of SiamURE models."""
 
+import difflib
 from typing import TYPE_CHECKING, cast
 
 from huggingface_hub.dataclasses import strict
@@ -7,6 +8,19 @@ from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
 PARTS = ("marker", "mention", "prompt", "context")
+# Encoders that number positions from behind the padding token on: that many fewer can be used.
+POSITIONS_AFTER_PADDING = {
+    "camembert",
+    "data2vec-text",
+    "ibert",
+    "longformer",
+    "mpnet",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "xmod",
+}
 UNASSIGNED = -1  # the label of a sentence that belongs to no cluster
 
 
@@ -73,8 +87,8 @@ class SiamUREConfig(PreTrainedConfig):
             by default.
 
     Raises:
-        ValueError: The encoder's configuration asks for code of its own, or points somewhere else;
-            or `mention_layer` is not one of its layers.
+        ValueError: A name is nearly that of a field; the encoder's configuration asks for code of
+            its own, or points somewhere else; or `mention_layer` is not one of its layers.
 
     ```python
     >>> from modeling_siamure import SiamUREConfig
@@ -114,6 +128,12 @@ class SiamUREConfig(PreTrainedConfig):
         label2id: dict[str, int] = {}
 
     def __post_init__(self, **kwargs):
+        fields = [*SiamUREConfig.__annotations__, "num_labels"]
+        for name in kwargs.keys() - {*fields}:
+            # Other libraries leave fields of their own in a configuration; a name close to one of
+            # ours is a slip.
+            if close := difflib.get_close_matches(name, fields, n=1, cutoff=0.85):
+                raise ValueError(f"{name!r} is no field of SiamUREConfig; did you mean {close[0]}?")
         encoder = self.encoder_config
         encoder = encoder.to_dict() if isinstance(encoder, PreTrainedConfig) else encoder or {}
         if {"auto_map", "trust_remote_code"} & encoder.keys():
@@ -178,7 +198,11 @@ class SiamUREConfig(PreTrainedConfig):
     @property
     def max_sentence_length(self) -> int:
         """Largest number of tokens of a sentence, special ones included."""
-        return self.get_text_config().max_position_embeddings - self.prompt_size
+        encoder = self.get_text_config()
+        positions = encoder.max_position_embeddings
+        if encoder.model_type in POSITIONS_AFTER_PADDING:
+            positions -= (encoder.pad_token_id or 0) + 1
+        return positions - self.prompt_size
 
     @property
     def num_types(self) -> int:

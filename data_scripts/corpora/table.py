@@ -210,6 +210,7 @@ class UserFile(RelationBuilder):
         if not self.config.keep_all_rows:
             return super()._replace_bad_row(raw, error, source, position)
         self._locate(error, source, position)
+        error.file = Path(error.file).name  # these rows are passed on, and the folders are not
         raw = raw if isinstance(raw, dict) else {}
         row: dict[str, Any] = dict.fromkeys(FEATURES)
         for name, value in self._extra_values(raw).items():

@@ -57,7 +57,8 @@ def check_labels(labels: Any, name: str) -> np.ndarray:
     """Turn the labels of n items into an array, or say what is wrong with them.
 
     Args:
-        labels: n integers or n strings: a list, a numpy array, a torch tensor, a pandas series.
+        labels: n integers or n strings: a list, a numpy or pyarrow array, a torch tensor, a pandas
+            series; or a list of 0-d arrays or tensors.
         name: what error messages call them.
 
     Returns:
@@ -83,6 +84,8 @@ def check_labels(labels: Any, name: str) -> np.ndarray:
     )
     if is_integer_array and labels.ndim == 1 and labels.size:
         return labels.astype(np.int64, copy=False)
+    if hasattr(labels, "to_pylist"):  # of pyarrow
+        labels = labels.to_pylist()
     if labels is None:
         raise ValueError(f"{name} is None: pass a list with one label per item")
     if getattr(labels, "ndim", 1) != 1:
@@ -95,9 +98,11 @@ def check_labels(labels: Any, name: str) -> np.ndarray:
     values = labels.tolist() if hasattr(labels, "tolist") else list(labels)
     if not values:
         raise ValueError(f"{name} is empty: pass at least one label")
-    kinds = {
-        _kind(type_) for type_ in set(map(type, values))
-    }  # the set first: two or three types, however many items
+    types = set(map(type, values))  # two or three, however many items
+    if any(hasattr(type_, "ndim") for type_ in types):
+        values = [_unpack(label) for label in values]  # such as 0-d tensors
+        types = set(map(type, values))
+    kinds = {_kind(type_) for type_ in types}
     if kinds == {"string"}:
         return np.array(values, dtype=object)
     if kinds == {"integer"}:
@@ -107,21 +112,31 @@ def check_labels(labels: Any, name: str) -> np.ndarray:
             raise ValueError(
                 f"{name} holds an integer of more than 64 bits: convert the labels with str()"
             ) from None
+    missing = (
+        (row, label)
+        for row, label in enumerate(values)
+        if _kind(type(label)) == "other" and pd.api.types.is_scalar(label) and pd.isna(label)
+    )
+    for row, label in missing:
+        raise ValueError(
+            f"{name}[{row}] is missing ({label}): give the item a label, or drop it on both sides"
+        )
     if kinds == {"string", "integer"}:
         raise ValueError(f"{name} mixes integers and strings: convert all its labels with str()")
     row, label = next(
         (row, label) for row, label in enumerate(values) if _kind(type(label)) == "other"
     )
-    if pd.api.types.is_scalar(label) and pd.isna(label):
-        raise ValueError(
-            f"{name}[{row}] is missing ({label}): give the item a label, or drop it on both sides"
-        )
     found = f"{name}[{row}] is a {type(label).__name__}"
     if isinstance(label, Collection) and not isinstance(label, bytes):
         raise ValueError(f"{found}: flatten {name} to one label per item")
     raise ValueError(
         f"{found}: labels must be integers or strings, convert them with int() or str()"
     )
+
+
+def _unpack(label: Any) -> Any:
+    is_array = hasattr(label, "ndim") and not isinstance(label, np.generic)
+    return label.item() if is_array and label.ndim == 0 else label
 
 
 def _kind(type_: type) -> str:
@@ -368,11 +383,7 @@ class BCubed(evaluate.Metric):
 
     def add(self, *, prediction=None, reference=None):
         """Add one item: its cluster and its class."""
-        pair = (
-            label.item() if getattr(label, "ndim", None) == 0 else label
-            for label in (prediction, reference)
-        )
-        predictions, references = self._check_batch(*([label] for label in pair))
+        predictions, references = self._check_batch([prediction], [reference])
         super().add(prediction=predictions[0], reference=references[0])
 
     def add_batch(self, *, predictions=None, references=None):

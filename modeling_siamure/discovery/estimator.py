@@ -1,7 +1,7 @@
 """From somebody's corpus to named relations, in scikit-learn's manner."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_type_hints
 
 import torch
 from datasets import Dataset
@@ -13,12 +13,15 @@ from ..clustering.assignment import Assignment, RejectionRule, assign_rows
 from ..data_collator import type_pairs
 from ..health import check_domain
 from ..recipe import Recipe
+from ..utils.contract import check_values
 from ..utils.deprecation import deprecated_arguments
 from ..utils.distributed import broadcast_from_main
 from ..utils.doubts import record_doubts
 from ..utils.files import flush
+from ..utils.terminal import bars_as_asked, library_bars
 from .analysis import analyze
 from .finetuning import finetune
+from .inputs import as_dataset
 from .rows import embed_rows, load_model, marked_texts, tokenize_rows, work_folder
 
 
@@ -94,17 +97,19 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         self.show_progress = show_progress
         self.strict = strict
 
+    @bars_as_asked
     def fit(self, dataset: Dataset, y: None = None) -> "RelationDiscovery":
         """Find the clusters of a dataset.
 
         Args:
             dataset: Rows with a `text` column of marked sentences, as `data_scripts` gives them;
-                rows whose text is null are skipped.
+                rows whose text is null are skipped. Or what else `as_dataset` takes: a list of
+                dictionaries, a DataFrame.
             y: Ignored.
 
         Raises:
-            ValueError: No row can be used, `strict` refuses them, or there are fewer different rows
-                than clusters.
+            ValueError: No row can be used, `strict` refuses them, there are fewer different rows
+                than clusters, or an argument of the constructor has a wrong type or value.
         """
         with record_doubts() as recorder:
             self._fit(dataset)
@@ -113,10 +118,10 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
 
     def _fit(self, dataset: Dataset) -> None:
         number = self.num_clusters
-        if number != "auto" and not (isinstance(number, int) and number >= 1):
-            raise ValueError(f"num_clusters={number!r}: it must be 1 or more, or 'auto'")
+        check_values(self.get_params(deep=False), get_type_hints(type(self).__init__))
         if self.model_name_or_path and self.finetune:
             raise ValueError("model_name_or_path and finetune exclude each other; give one of them")
+        dataset = as_dataset(dataset)
         recipe = Recipe.of(self.recipe)
         overrides = {"seed": self.seed, "disable_tqdm": not self.show_progress}
         self.training_args_ = recipe.training_arguments("", **overrides)
@@ -176,15 +181,17 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             result.rejection.min_margin if result.rejection else None,
         )
 
+    @bars_as_asked
     def predict(self, dataset: Dataset) -> Assignment:
         """Assign rows to the clusters that the model holds; nothing of the fit changes.
 
         Args:
-            dataset: Rows with a `text` column of marked sentences.
+            dataset: Rows as for `fit`.
 
         Raises:
             ValueError: No row can be used, or `strict` refuses them.
         """
+        dataset = as_dataset(dataset)
         rows, positions = tokenize_rows(dataset, self.tokenizer_, strict=self.strict)
         folder = Path(self.work_dir) if self.work_dir else None
         args = self.training_args_
@@ -208,7 +215,8 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             ValueError: It is no siamure model, or holds no clusters.
         """
         discovery = cls(model_name_or_path=path, **options)
-        discovery.model_, discovery.tokenizer_ = load_model(path)
+        with library_bars(discovery.show_progress):
+            discovery.model_, discovery.tokenizer_ = load_model(path)
         if not discovery.model_.config.cluster_sizes:
             raise ValueError(
                 f"{path} holds no clusters; `siamure discover` or a finished training stores them"

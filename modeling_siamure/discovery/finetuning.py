@@ -10,6 +10,7 @@ import numpy as np
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
+from ..clustering.neighbors import require_faiss
 from ..clustering.num_clusters import estimate_num_clusters
 from ..data_collator import type_pairs
 from ..modeling_siamure import SiamUREModel
@@ -55,6 +56,8 @@ def finetune(
         model is then as it was).
     """
     args = recipe.training_arguments("", **overrides)
+    if args.neighbor_search == "faiss" and args.clustering_loss != "none":
+        require_faiss()  # before anything is embedded
     if num_clusters == "auto":
         order = np.random.default_rng(args.seed).permutation(len(rows))
         sample = rows.select(np.sort(order[:sample_size]))

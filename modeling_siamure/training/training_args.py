@@ -5,7 +5,9 @@ from typing import Literal
 
 import torch
 from transformers import TrainingArguments
+from transformers.trainer_utils import HubStrategy
 
+from ..utils.contract import argument_hints, check_values
 from ..utils.deprecation import RENAMED_ARGUMENTS, deprecated_arguments, rename_key
 
 
@@ -21,6 +23,10 @@ class SiamURETrainingArguments(TrainingArguments):
     """[`~transformers.TrainingArguments`] with those of the method.
 
     Symbols are the paper's; its Table 1 has its values.
+
+    Raises:
+        ValueError: A value is of another type, none of the choices, or beyond a limit (see
+            `modeling_siamure.utils.contract`).
 
     >>> SiamURETrainingArguments(warmup_epochs=1).num_neighbors
     20
@@ -124,12 +130,14 @@ class SiamURETrainingArguments(TrainingArguments):
         default=None,
         metadata={"help": "bfloat16 autocast; where the machine has it natively, by default."},
     )
-    hub_strategy: str = field(
+    hub_strategy: HubStrategy | str = field(
         default="end",
         metadata={"help": "When to push to the hub: end, when there are clusters; or every_save."},
     )
 
     def __post_init__(self):
+        _, self.cluster_head_init = rename_key("cluster_head_init", self.cluster_head_init)
+        check_values(vars(self), argument_hints(SiamURETrainingArguments))
         if self.bf16 is None:
             self.bf16 = has_native_bfloat16() and not self.fp16
         # Without this, Trainer refuses bfloat16 on a machine whose only device is the processor.
@@ -139,26 +147,6 @@ class SiamURETrainingArguments(TrainingArguments):
         if self.ddp_find_unused_parameters is None:
             # The cluster head has no gradient in the first phase.
             self.ddp_find_unused_parameters = True
-        _, self.cluster_head_init = rename_key("cluster_head_init", self.cluster_head_init)
-        for name in (
-            "num_neighbors",
-            "neighbors_per_anchor",
-            "neighbor_refresh_epochs",
-            "kmeans_restarts",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: it must be 1 or more")
-        if self.clustering_components is not None and self.clustering_components < 1:
-            raise ValueError(
-                f"clustering_components={self.clustering_components}: it must be 1 or more"
-            )
-        if not 0 <= self.pretrained_weight_share <= 1:
-            raise ValueError(
-                f"pretrained_weight_share={self.pretrained_weight_share}: it must be between 0 "
-                "and 1"
-            )
-        if self.warmup_epochs < 0:
-            raise ValueError(f"warmup_epochs={self.warmup_epochs}: it must be 0 or more")
 
 
 # The dataclass has made its __init__ only now.

@@ -1,9 +1,12 @@
 """Old names, which live for one minor version with a warning that names the new one."""
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from .contract import nearest_name
 
 # Of recipe keys and arguments of train.py: old -> new.
 RENAMED_ARGUMENTS = {"partition": "clustering_method", "start_share": "pretrained_weight_share"}
@@ -17,7 +20,8 @@ def deprecated_arguments(**renamed: str) -> Callable[[Callable], Callable]:
         renamed: Old names to new ones.
 
     Raises:
-        TypeError: A call gives both names of an argument.
+        TypeError: A call gives both names of an argument, or a name that the function does not
+            know; the message then has the nearest one that it knows.
 
     >>> @deprecated_arguments(paint="color")
     ... def draw(color="red"):
@@ -30,6 +34,8 @@ def deprecated_arguments(**renamed: str) -> Callable[[Callable], Callable]:
     """
 
     def decorate(function: Callable) -> Callable:
+        known = inspect.signature(function).parameters
+
         @functools.wraps(function)
         def wrapped(*args, **kwargs):
             for old in renamed.keys() & kwargs.keys():
@@ -38,6 +44,9 @@ def deprecated_arguments(**renamed: str) -> Callable[[Callable], Callable]:
                     raise TypeError(f"{old} and {new} are the same argument; give {new} alone")
                 warn_renamed(old, new)
                 kwargs[new] = kwargs.pop(old)
+            for name in kwargs.keys() - known.keys():
+                owner = function.__qualname__.removesuffix(".__init__")
+                raise TypeError(f"{owner} has no argument {name!r}{nearest_name(name, known)}")
             return function(*args, **kwargs)
 
         return wrapped

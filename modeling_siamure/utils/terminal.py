@@ -1,9 +1,10 @@
 """What the commands have to say to a person."""
 
 import errno
+import functools
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -86,6 +87,48 @@ def quiet_libraries(show_progress: bool = True) -> None:
         datasets.utils.logging.disable_progress_bar()
     # Without a GPU there is nothing to pin memory for.
     warnings.filterwarnings("ignore", category=UserWarning, module="torch.utils.data")
+
+
+@contextmanager
+def library_bars(show_progress: bool) -> Iterator[None]:
+    """Silence the progress bars of `datasets`, `transformers` and the hub within a block.
+
+    Args:
+        show_progress: Whether to leave them as they are.
+
+    >>> import datasets
+    >>> with library_bars(False):
+    ...     print(datasets.are_progress_bars_disabled())
+    True
+    """
+    import datasets
+    import transformers
+
+    logging = transformers.utils.logging
+    has_bars = logging.is_progress_bar_enabled() and not show_progress
+    datasets_has_bars = not datasets.are_progress_bars_disabled() and not show_progress
+    if has_bars:
+        logging.disable_progress_bar()
+    if datasets_has_bars:
+        datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if has_bars:
+            logging.enable_progress_bar()
+        if datasets_has_bars:
+            datasets.enable_progress_bars()
+
+
+def bars_as_asked(method: Callable) -> Callable:
+    """Run a method within `library_bars`, as `show_progress` of its object says."""
+
+    @functools.wraps(method)
+    def wrapped(self, *args, **kwargs):
+        with library_bars(self.show_progress):
+            return method(self, *args, **kwargs)
+
+    return wrapped
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -50,7 +50,7 @@ def test_describe_counts(path, capsys):
         f"$leaves {'#' * 40} 2",
         f"a|b     {'#' * 20} 1",
         "| relation | train |",
-        "| $leaves | 2 |",
+        "| &#36;leaves | 2 |",
         "| a\\|b | 1 |",
         "| (unlabeled) | 1 |",
         "| **all** | 4 |",

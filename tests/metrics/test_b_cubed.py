@@ -12,8 +12,10 @@ from pathlib import Path
 import evaluate
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
+from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, homogeneity_completeness_v_measure
@@ -272,6 +274,13 @@ FORMS = {
         [f"name {label}" for label in labels], index=[9, 8, 7, 6]
     ),
     "categories": lambda labels: pd.Series([f"name {label}" for label in labels], dtype="category"),
+    "0-d tensors": lambda labels: [torch.tensor(label) for label in labels],
+    "0-d arrays": lambda labels: [np.array(f"name {label}") for label in labels],
+    "pyarrow": pa.array,
+    "pyarrow in chunks": lambda labels: pa.chunked_array([labels[:1], labels[1:]]),
+    "a column of tensors": lambda labels: Dataset.from_dict({"x": labels}).with_format("torch")[
+        "x"
+    ],
 }
 
 
@@ -316,6 +325,18 @@ BAD = {
     "NA in pandas": (
         dict(predictions=pd.Series([1, None], dtype="Int64"), references=[1, 2]),
         r"predictions\[1\] is mi",
+    ),
+    "missing among floats": (
+        dict(predictions=pd.Series([1, 1, None, 2]), references=[1, 1, 1, 1]),
+        r"predictions\[2\] is missing \(nan\): give",
+    ),
+    "missing in pyarrow": (
+        dict(predictions=pa.array([1, None]), references=[1, 1]),
+        r"predictions\[1\] is missing \(None\): give",
+    ),
+    "0-d floats": (
+        dict(predictions=[torch.tensor(1.0)], references=[1]),
+        r"predictions\[0\] is a float: .* convert",
     ),
     "masked": (
         dict(predictions=np.ma.array([1, 2], mask=[0, 1]), references=[1, 2]),

@@ -76,7 +76,7 @@ def test_without_gold_there_are_no_tables():
 def test_clusters_are_literal_in_a_table(card):
     (line,) = cluster_table(card["clusters"]).splitlines()[2:]
     example = "<b>Ada</b> &#124; &#42;left&#42; <i>Acme</i>"
-    assert line == f"| PERSON→FIRM · a&#95;b | 7 | {example} |"
+    assert line == f"| PERSON→FIRM · a_b | 7 | {example} |"
 
 
 def test_the_card_says_how_the_model_came_about(card):
