@@ -81,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     discover.add_argument("--keep_all", action="store_true", help="leave no row unassigned")
     discover.add_argument(
+        "--max_unassigned",
+        type=float,
+        default=0.1,
+        help="largest share of the rows that may stay unassigned; 0.1",
+    )
+    discover.add_argument(
         "--no_report", action="store_true", help="no report.html, for which plotly is needed"
     )
     discover.add_argument("--metric", help="scores clusters where gold is known: evaluate's name")
@@ -195,6 +201,7 @@ def discover(args: argparse.Namespace) -> None:
         finetune=args.train,
         recipe=recipe,
         reject_outliers=not args.keep_all,
+        max_unassigned=args.max_unassigned,
         seed=args.seed,
         work_dir=str(args.output_dir / UNFINISHED),
         show_progress=show_progress,

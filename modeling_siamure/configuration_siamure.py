@@ -85,6 +85,10 @@ class SiamUREConfig(PreTrainedConfig):
             honored by `SiamUREModel.assign_clusters`.
         min_margin (`float`): The smallest margin between the nearest and the second centroid; none
             by default.
+        cluster_groups (`list[int]`): The group of each cluster, from 0; clusters of one group are
+            siblings, between which the margin makes no difference. No siblings by default.
+        score_curve (`list[float]`): Scores at margins from -1 to 1, in equal steps (see
+            `SiamUREModel.cluster_scores`); the softmax of version 0.1 by default.
 
     Raises:
         ValueError: A name is nearly that of a field; the encoder's configuration asks for code of
@@ -121,6 +125,8 @@ class SiamUREConfig(PreTrainedConfig):
     cluster_sizes: list[int] | None = None
     max_distances: list[float] | None = None
     min_margin: int | float | None = None
+    cluster_groups: list[int] | None = None
+    score_curve: list[float] | None = None
 
     if TYPE_CHECKING:  # narrower than in the base class: __post_init__ gives every cluster a name
         num_labels: int = 10
@@ -169,6 +175,21 @@ class SiamUREConfig(PreTrainedConfig):
             raise ValueError(
                 f"pooling={self.pooling!r}: the prompt needs mask_token_id and sep_token_id"
             )
+
+    @classmethod
+    def from_dict(cls, config_dict, **kwargs):
+        """Make a configuration of what a config.json holds.
+
+        Args:
+            config_dict, kwargs: As for `PreTrainedConfig.from_dict`.
+
+        Raises:
+            ValueError: A field has a value that it can't have.
+        """
+        try:
+            return super().from_dict(config_dict, **kwargs)
+        except Exception as error:  # whatever arbitrary values lead to
+            raise ValueError(f"config.json: {' '.join(str(error).split())}") from error
 
     def get_text_config(self, decoder=None, encoder=None) -> PreTrainedConfig:
         return cast(PreTrainedConfig, self.encoder_config)  # since __post_init__

@@ -251,6 +251,25 @@ def known_entity_types(tokenizer: PreTrainedTokenizerBase) -> list[str]:
     ]
 
 
+def check_tokenizer(
+    tokenizer: PreTrainedTokenizerBase,
+    first_marker_id: int | None,
+    entity_types: Sequence[str] | None,
+) -> None:
+    """Raise a `ValueError` where the markers of a tokenizer are not those of a model.
+
+    Args:
+        tokenizer: Of `AutoTokenizer`.
+        first_marker_id, entity_types: Of the model's configuration.
+    """
+    first = tokenizer.get_vocab().get(marker(HEAD_START))
+    if (first, known_entity_types(tokenizer)) != (first_marker_id, list(entity_types or ())):
+        raise ValueError(
+            "the tokenizer does not have the markers of the model; use the one that was saved with "
+            "the model"
+        )
+
+
 def name_words(entity_type: str) -> str:
     """Return the words of a type's name, split at case and underscores.
 

@@ -1,14 +1,15 @@
 """The SiamURE model: encoder f, embedding h, projector g, predictor d, cluster head Phi."""
 
 import importlib.util
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -63,10 +64,10 @@ class NearestClusters:
 
     Args:
         clusters (`torch.LongTensor`): The nearest centroid.
-        scores (`torch.Tensor`): The probability of that cluster, from [`cluster_scores`].
+        scores (`torch.Tensor`): The score of that cluster, from [`cluster_scores`].
         distances (`torch.Tensor`): |h - mu| to its centroid, of L2-normalized h: between 0 and 2.
-        margins (`torch.Tensor`): 1 - distance to the nearest centroid / distance to the second: 0
-            half-way between the two, 1 on a centroid. 1 where there is one cluster.
+        margins (`torch.Tensor`): Its margin, from [`cluster_margins`]: 0 half-way to a second
+            cluster, 1 on the centroid.
     """
 
     clusters: torch.Tensor
@@ -75,54 +76,92 @@ class NearestClusters:
     margins: torch.Tensor
 
 
-def cluster_scores(
-    embeddings: torch.Tensor, centroids: torch.Tensor, cluster_sizes: Sequence[int]
-) -> torch.Tensor:
-    """Return the probability of each cluster: a softmax over squared distances to its centroid.
+def cluster_margins(distances: torch.Tensor, groups: Sequence[int] | None = None) -> torch.Tensor:
+    """Return how much nearer each cluster is than the nearest one that is not its sibling.
 
-    It is the softmax of -s/2 |h - mu_c|^2 with s = 2 C / (total variance of h), so that scores do
-    not depend on the scale of h. They say how clear the choice is, not how probable a relation is.
+    With d the distance to a cluster and r that to its nearest rival, the margin is
+    (r - d) / max(r, d): for the nearest cluster 1 - d / r, for others mostly negative. It is 1
+    where a cluster has no rival.
+
+    Args:
+        distances: To each centroid, `(rows, clusters)`.
+        groups: The group of each cluster; clusters of one group are siblings, no rivals. By default
+            there are no siblings.
+
+    >>> cluster_margins(torch.tensor([[1.0, 2.0, 4.0]]))
+    tensor([[ 0.5000, -0.5000, -0.7500]])
+    >>> cluster_margins(torch.tensor([[1.0, 2.0, 4.0]]), groups=[0, 0, 1])
+    tensor([[ 0.7500,  0.5000, -0.7500]])
+    """
+    group_of = torch.tensor(groups or range(distances.shape[1]), device=distances.device)
+    num_groups = int(group_of.max()) + 1
+    if num_groups == 1:
+        return torch.ones_like(distances)
+    nearest_of_group = distances.new_full((len(distances), num_groups), torch.inf).scatter_reduce(
+        1, group_of.expand_as(distances), distances, "amin"
+    )
+    two = nearest_of_group.topk(2, dim=1, largest=False)
+    is_in_first = group_of == two.indices[:, :1]
+    rivals = torch.where(is_in_first, two.values[:, 1:], two.values[:, :1])
+    return (rivals - distances) / torch.maximum(rivals, distances).clamp(min=1e-12)
+
+
+def cluster_scores(
+    embeddings: torch.Tensor,
+    centroids: torch.Tensor,
+    cluster_sizes: Sequence[int],
+    groups: Sequence[int] | None = None,
+    score_curve: Sequence[float] | None = None,
+) -> torch.Tensor:
+    """Return the score of each cluster: how far the data agree that an example belongs to it.
+
+    It is the value of the score curve at the cluster's margin. `fit_rejection` fits that curve to
+    how often partitions of resampled examples agree. Models of version 0.1 hold no curve; their
+    scores are the softmax of -s/2 |h - mu_c|^2 with s = 2 C / (total variance of h), which says how
+    clear the choice is.
 
     Args:
         embeddings: h, `(rows, size)`; L2-normalized here.
         centroids: Means of L2-normalized h, `(clusters, size)`.
         cluster_sizes: Number of training examples in each cluster; they give the variance.
+        groups: As for [`cluster_margins`].
+        score_curve: The scores at margins from -1 to 1, in equal steps.
 
     Returns:
-        Probabilities `(rows, clusters)`, float32.
+        Scores between 0 and 1, `(rows, clusters)`, float32.
 
     >>> cluster_scores(torch.tensor([[3.0, 3.0]]), torch.eye(2), [1, 1])
     tensor([[0.5000, 0.5000]])
+    >>> cluster_scores(torch.tensor([[3.0, 0.0]]), torch.eye(2), [1, 1], score_curve=[0, 0.5, 0.9])
+    tensor([[0.9000, 0.0000]])
     """
-    sizes = torch.tensor(cluster_sizes, dtype=torch.float32, device=centroids.device)
-    # Normalized embeddings have length 1, so their variance is 1 - |mean|^2, and the mean is that
-    # of the centroids. Where all embeddings are alike, rounding could make it negative.
-    variance = 1 - (sizes / sizes.sum() @ centroids).square().sum()
-    scale = len(centroids) / variance.clamp(min=1e-6)
-    return (-scale * _squared_distances(embeddings, centroids)).softmax(dim=-1)
+    distances = _squared_distances(embeddings, centroids).sqrt()
+    return _scores(distances, centroids, cluster_sizes, groups, score_curve)
 
 
 def nearest_clusters(
-    embeddings: torch.Tensor, centroids: torch.Tensor, cluster_sizes: Sequence[int]
+    embeddings: torch.Tensor,
+    centroids: torch.Tensor,
+    cluster_sizes: Sequence[int],
+    groups: Sequence[int] | None = None,
+    score_curve: Sequence[float] | None = None,
 ) -> NearestClusters:
     """Find the cluster with the nearest centroid of each embedding.
 
     Args:
-        embeddings, centroids, cluster_sizes: As for [`cluster_scores`].
+        embeddings, centroids, cluster_sizes, groups, score_curve: As for [`cluster_scores`].
 
     >>> nearest = nearest_clusters(torch.tensor([[2.0, 0.0], [1.0, 1.0]]), torch.eye(2), [1, 1])
     >>> nearest.clusters.tolist(), nearest.margins.tolist()
     ([0, 0], [1.0, 0.0])
     """
     distances = _squared_distances(embeddings, centroids).sqrt()
-    clusters = distances.argmin(dim=-1)
-    scores = cluster_scores(embeddings, centroids, cluster_sizes)
-    nearest = distances.topk(min(2, len(centroids)), dim=-1, largest=False).values
-    if len(centroids) > 1:
-        margins = 1 - nearest[:, 0] / nearest[:, 1].clamp(min=1e-12)
-    else:
-        margins = torch.ones_like(nearest[:, 0])
-    return NearestClusters(clusters, scores.amax(dim=-1), nearest[:, 0], margins)
+    clusters = distances.argmin(dim=-1, keepdim=True)
+    scores = _scores(distances, centroids, cluster_sizes, groups, score_curve)
+    values = (scores, distances, cluster_margins(distances, groups))
+    return NearestClusters(
+        clusters.squeeze(1), *(value.gather(1, clusters).squeeze(1) for value in values)
+    )
 
 
 def is_outlier(clusters, distances, margins, max_distances, min_margin):
@@ -137,6 +176,65 @@ def is_outlier(clusters, distances, margins, max_distances, min_margin):
         `(rows,)`, boolean.
     """
     return (distances > max_distances[clusters]) | (margins < min_margin)
+
+
+def _scores(
+    distances: torch.Tensor,
+    centroids: torch.Tensor,
+    cluster_sizes: Sequence[int],
+    groups: Sequence[int] | None,
+    score_curve: Sequence[float] | None,
+) -> torch.Tensor:
+    """Return the scores that [`cluster_scores`] describes, from distances `(rows, clusters)`."""
+    if score_curve is not None:
+        curve = torch.tensor(score_curve, dtype=torch.float32, device=distances.device)
+        steps = len(curve) - 1
+        place = (cluster_margins(distances, groups) + 1) / 2 * steps
+        step = place.long().clamp(max=steps - 1)
+        return torch.lerp(curve[step], curve[step + 1], place - step)
+    sizes = torch.tensor(cluster_sizes, dtype=torch.float32, device=centroids.device)
+    # Normalized embeddings have length 1, so their variance is 1 - |mean|^2, and the mean is that
+    # of the centroids. Where all embeddings are alike, rounding could make it negative.
+    variance = 1 - (sizes / sizes.sum() @ centroids).square().sum()
+    scale = len(centroids) / variance.clamp(min=1e-6)
+    return (-scale * distances.square()).softmax(dim=-1)
+
+
+def _problem_of_weights(loading: dict, ignores_shapes: bool) -> str | None:
+    """Return what is wrong with loaded weights, from the loading info of transformers."""
+    for kind, says in (("missing_keys", "is missing"), ("unexpected_keys", "is not of the model")):
+        if loading[kind]:
+            return f"{min(loading[kind])} {says} ({len(loading[kind])} weights in all)"
+    if loading["mismatched_keys"] and not ignores_shapes:
+        name, stored, wanted = min(loading["mismatched_keys"])
+        return f"{name} has the shape {list(stored)}, its config.json asks for {list(wanted)}"
+    return None
+
+
+def _problem_of_clusters(config: SiamUREConfig) -> str | None:
+    """Return which fields of the stored clusters contradict one another, if any."""
+    sizes, limits, margin = config.cluster_sizes, config.max_distances, config.min_margin
+    groups, curve = config.cluster_groups, config.score_curve
+    count = config.num_labels
+    if sorted(config.id2label) != list(range(count)):
+        return f"id2label does not name the clusters 0 to {count - 1}"
+    for name in ("cluster_sizes", "max_distances", "cluster_groups"):
+        values = getattr(config, name)
+        if values is not None and len(values) != count:
+            return f"{name} has {len(values)} values for {count} clusters"
+    if sizes is not None and (min(sizes) < 0 or not any(sizes)):
+        return "cluster_sizes are not numbers of examples, of which one at least is above 0"
+    if (limits is None) != (margin is None):
+        return "of max_distances and min_margin one is missing"
+    if limits and margin is not None and not all(map(math.isfinite, [*limits, margin])):
+        return "max_distances or min_margin is not finite"
+    if groups is not None and not set(groups) <= set(range(count)):
+        return f"cluster_groups are not numbers from 0 to {count - 1}"
+    if curve is not None and not (len(curve) > 1 and curve[0] >= 0 and curve[-1] <= 1):
+        return "score_curve does not hold scores between 0 and 1"
+    if curve is not None and not all(low <= high for low, high in pairwise(curve)):
+        return "score_curve falls"
+    return None
 
 
 def _squared_distances(embeddings: torch.Tensor, centroids: torch.Tensor) -> torch.Tensor:
@@ -232,14 +330,37 @@ class SiamUREPreTrainedModel(PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *model_args, **kwargs):
+        """Load a model, and refuse one that is damaged or whose parts do not fit one another.
+
+        Args:
+            pretrained_model_name_or_path: Folder or hub name.
+            model_args, kwargs: As for `PreTrainedModel.from_pretrained`.
+
+        Raises:
+            ValueError: A weight is missing, superfluous, of another shape or not finite, or fields
+                of the configuration contradict one another or the weights.
+        """
+        name = pretrained_model_name_or_path
+        # Shapes are checked here, where the message can say which one is wrong.
+        options = {**kwargs, "output_loading_info": True, "ignore_mismatched_sizes": True}
         try:
-            return super().from_pretrained(pretrained_model_name_or_path, *model_args, **kwargs)
-        except SafetensorError as error:
+            model, loading = super().from_pretrained(name, *model_args, **options)
+        except (OSError, ImportError):
+            raise
+        except Exception as error:  # whatever the readers of two formats make of arbitrary bytes
+            reason = " ".join(str(error).split()[:30]) or type(error).__name__
             raise ValueError(
-                f"the weights of {pretrained_model_name_or_path} are damaged ({error}); copy them "
-                "again, or download "
-                "them with force_download=True"
+                f"the weights of {name} are damaged ({reason}); copy them again, or download them "
+                "with force_download=True"
             ) from error
+        problem = _problem_of_weights(loading, kwargs.get("ignore_mismatched_sizes", False))
+        if isinstance(model, SiamUREModel):
+            problem = problem or model.find_problem()
+        if problem:
+            raise ValueError(
+                f"the model {name} is damaged: {problem}; copy or save it again, or train anew"
+            )
+        return (model, loading) if kwargs.get("output_loading_info") else model
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module):
@@ -393,6 +514,37 @@ class SiamUREModel(SiamUREPreTrainedModel):
         config.pad_token_id = tokenizer.pad_token_id
         return model
 
+    def find_problem(self) -> str | None:
+        """Return what is wrong with the weights or with the clusters that are stored, if anything.
+
+        `from_pretrained` refuses models that have a problem.
+
+        ```python
+        >>> config = SiamUREConfig(encoder_config={"hidden_size": 8, "num_attention_heads": 2})
+        >>> model = SiamUREModel(config)
+        >>> model.set_clusters(torch.eye(2, 16), [3, 0], ["left", "founded"])
+        >>> model.find_problem()
+        >>> model.config.cluster_sizes = [0, 0]
+        >>> model.find_problem()
+        'cluster_sizes are not numbers of examples, of which one at least is above 0'
+
+        ```
+        """
+        config = self.config
+        if problem := _problem_of_clusters(config):
+            return problem
+        num_tokens = self.encoder.get_input_embeddings().num_embeddings
+        first = config.first_marker_id
+        if first is not None and not 0 <= first <= num_tokens - config.num_markers:
+            return (
+                f"{config.num_markers} markers from first_marker_id={first} on are not within the "
+                f"{num_tokens} tokens of the encoder"
+            )
+        for name, weight in self.state_dict().items():
+            if weight.is_floating_point() and not weight.is_meta and not weight.isfinite().all():
+                return f"{name} holds numbers that are not finite"
+        return None
+
     # All other arguments of the base class are taken too, by their names.
     def save_pretrained(  # type: ignore[override]
         self, save_directory: str | os.PathLike, **kwargs
@@ -416,6 +568,8 @@ class SiamUREModel(SiamUREPreTrainedModel):
         names: Sequence[str],
         max_distances: Sequence[float] | None = None,
         min_margin: float | None = None,
+        groups: Sequence[int] | None = None,
+        score_curve: Sequence[float] | None = None,
     ) -> None:
         """Store clusters of h in the model: what `id2label`, the pipeline and reports follow.
 
@@ -428,12 +582,16 @@ class SiamUREModel(SiamUREPreTrainedModel):
                 belongs to it; no limit by default.
             min_margin: The smallest margin between the nearest and the second centroid; none by
                 default.
+            groups: The group of each cluster; those of one group are siblings, between which the
+                margin makes no difference. No siblings by default.
+            score_curve: See `cluster_scores`.
 
         Raises:
             ValueError: Centroids, sizes, names and thresholds are not equally many.
         """
         centroids = torch.as_tensor(centroids, dtype=torch.float32)
-        counts = {len(centroids), len(sizes), len(names), len(max_distances or names)}
+        counts = {len(centroids), len(sizes), len(names)}
+        counts |= {len(values) for values in (max_distances, groups) if values is not None}
         if len(counts) > 1:
             raise ValueError(
                 f"{len(centroids)} centroids, {len(sizes)} sizes and {len(names)} names do not fit "
@@ -446,7 +604,9 @@ class SiamUREModel(SiamUREPreTrainedModel):
         self.config.id2label = dict(enumerate(names))
         self.config.label2id = {name: label for label, name in self.config.id2label.items()}
         self.config.max_distances = None if max_distances is None else list(max_distances)
-        self.config.min_margin = min_margin
+        self.config.min_margin = min_margin or 0.0 if max_distances is not None else None
+        self.config.cluster_groups = None if groups is None else list(groups)
+        self.config.score_curve = None if score_curve is None else list(score_curve)
 
     def resize_clusters(self, num_clusters: int) -> None:
         """Give the model another number of clusters: a new cluster head, and nothing stored yet.
@@ -458,6 +618,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
         config.id2label = {label: f"cluster {label}" for label in range(num_clusters)}
         config.label2id = {name: label for label, name in config.id2label.items()}
         config.cluster_sizes = config.max_distances = config.min_margin = None
+        config.cluster_groups = config.score_curve = None
         head = nn.Linear(config.relation_embedding_size, num_clusters)
         self.cluster_head = head.to(self.device, self.dtype)
         self.cluster_centroids = torch.zeros(
@@ -465,7 +626,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
         )
 
     def cluster_scores(self, relation_embedding: torch.Tensor) -> torch.Tensor:
-        """Return the probability of each stored cluster, `(rows, clusters)`; see `cluster_scores`.
+        """Return the score of each stored cluster, `(rows, clusters)`; see `cluster_scores`.
 
         Args:
             relation_embedding: h, `(rows, relation_embedding_size)`.
@@ -475,7 +636,9 @@ class SiamUREModel(SiamUREPreTrainedModel):
         """
         return cluster_scores(relation_embedding, *self._stored_clusters(relation_embedding.device))
 
-    def assign_clusters(self, relation_embedding: torch.Tensor) -> torch.Tensor:
+    def assign_clusters(
+        self, relation_embedding: torch.Tensor, reject_outliers: bool = True
+    ) -> torch.Tensor:
         """Assign embeddings to the stored clusters, `(rows,)`: the nearest centroid.
 
         Embeddings beyond the stored thresholds, `max_distances` and `min_margin`, belong to no
@@ -483,13 +646,14 @@ class SiamUREModel(SiamUREPreTrainedModel):
 
         Args:
             relation_embedding: h, `(rows, relation_embedding_size)`.
+            reject_outliers: Whether the thresholds count.
 
         Raises:
             ValueError: The model holds no clusters.
         """
         stored = self._stored_clusters(relation_embedding.device)
         nearest = nearest_clusters(relation_embedding, *stored)
-        if self.config.max_distances is None:
+        if self.config.max_distances is None or not reject_outliers:
             return nearest.clusters
         is_rejected = is_outlier(
             nearest.clusters,
@@ -500,13 +664,16 @@ class SiamUREModel(SiamUREPreTrainedModel):
         )
         return nearest.clusters.masked_fill(is_rejected, UNASSIGNED)
 
-    def _stored_clusters(self, device: torch.device) -> tuple[torch.Tensor, list[int]]:
-        if not self.config.cluster_sizes:
+    def _stored_clusters(self, device: torch.device) -> tuple:
+        """Return the arguments of [`nearest_clusters`] that follow the embeddings."""
+        config = self.config
+        if not config.cluster_sizes:
             raise ValueError(
                 "the model holds no clusters to choose from; SiamURETrainer stores them at the end "
                 "of a training, RelationDiscovery does in fit()"
             )
-        return self.cluster_centroids.to(device), self.config.cluster_sizes
+        centroids = self.cluster_centroids.to(device)
+        return centroids, config.cluster_sizes, config.cluster_groups, config.score_curve
 
     @can_return_tuple
     def forward(

@@ -4,9 +4,9 @@ This file travels with every saved model, so that `pipeline` finds it where the 
 installed.
 """
 
-from collections.abc import Iterator
-from types import GeneratorType
-from typing import Any
+import importlib
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils.data import Dataset
@@ -14,7 +14,7 @@ from transformers import Pipeline
 from transformers.utils import logging
 
 from .configuration_siamure import UNASSIGNED
-from .markers import encode_marked, insert_markers, read_markers
+from .markers import MARKER, check_tokenizer, encode_marked, insert_markers, read_markers
 
 logger = logging.get_logger(__name__)
 
@@ -28,15 +28,19 @@ class RelationDiscoveryPipeline(Pipeline):
 
     Args:
         top_k (`int`, *optional*): Number of clusters to return, best first, as a list; all with
-            `None`. This ranks the clusters, also for a sentence that belongs to none of them. By
-            default the answer is one dictionary: the nearest cluster, or `"unassigned"` and -1.
+            `None`. This ranks the clusters, also for a sentence that belongs to none of them, whose
+            answers then have `"unassigned": True`. By default the answer is one dictionary.
+        reject_outliers (`bool`, defaults to `True`): Whether sentences beyond the model's
+            thresholds are unassigned.
         return_embedding (`bool`, defaults to `False`): Whether to add h, as the model gives it.
         max_length (`int`, *optional*): Longest sentence in tokens; mentions are never cut. By
             default what the tokenizer and the encoder allow.
+        on_error (`str`, defaults to `"raise"`): Whether to end at a row that can't be read, or to
+            answer it with `None` and go on (`"skip"`); a warning then counts such rows.
         kwargs: Further arguments of [`~transformers.Pipeline`], such as `batch_size` and `device`.
 
     Raises:
-        ValueError: The model holds no clusters.
+        ValueError: The model holds no clusters, or the tokenizer is not the model's.
 
     ```python
     ask = pipeline("relation-discovery", model="ORG/siamure-tacred", trust_remote_code=True)
@@ -57,126 +61,257 @@ class RelationDiscoveryPipeline(Pipeline):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        if not self.model.config.cluster_sizes:
+        config = self.model.config
+        if not config.cluster_sizes:
             raise ValueError(
                 "the model holds no clusters to choose from; SiamURETrainer stores them at the end "
                 "of a training, RelationDiscovery does in fit()"
             )
+        check_tokenizer(self.tokenizer, config.first_marker_id, config.entity_types)
 
     def _sanitize_parameters(self, **parameters) -> tuple[dict, dict, dict]:
-        step = {"max_length": 0, "top_k": 2, "return_embedding": 2}
+        step = {
+            "max_length": 0,
+            "on_error": 0,
+            "reject_outliers": 1,
+            "top_k": 2,
+            "return_embedding": 2,
+        }
         steps: tuple[dict, dict, dict] = ({}, {}, {})
         for name, value in parameters.items():
             if name not in step:
                 raise TypeError(
                     f"the relation-discovery pipeline takes no {name!r}; it takes {', '.join(step)}"
                 )
-            if name == "top_k" and value is not None and value < 1:
-                raise ValueError(f"top_k={value}: it must be 1 or more, or None for all clusters")
             steps[step[name]][name] = value
+            if name == "on_error":
+                if value not in ("raise", "skip"):
+                    raise ValueError(f"on_error={value!r}: it must be 'raise' or 'skip'")
+            elif name in ("top_k", "max_length"):
+                if value is not None and (type(value) is not int or value < 1):
+                    default = "all clusters" if name == "top_k" else "what the model allows"
+                    raise ValueError(
+                        f"{name}={value!r}: it must be 1 or more, or None for {default}"
+                    )
+            elif not isinstance(value, bool):
+                raise ValueError(f"{name}={value!r}: it must be True or False")
         return steps
 
     # The base class takes further positional arguments, only to warn that it ignores them.
     def __call__(  # type: ignore[override]
         self, inputs, **kwargs
-    ) -> dict[str, Any] | list | Iterator:
+    ) -> dict[str, Any] | list | Iterator | None:
         """Assign sentences to clusters.
 
         Args:
-            inputs: A sentence with typed markers; or a dictionary `{"text", "head", "tail"}` with
-                `{"start", "end", "type"}` as head and tail: characters of `text`, end exclusive,
-                and an entity type that may be missing; or a list, generator or dataset of either.
-                Rows of the instance schema, whose `text` is marked already, are fine too.
-            kwargs: `top_k`, `return_embedding`, `max_length` as above, for this call; `batch_size`.
+            inputs: A sentence with typed markers; or a dictionary that is a row as `siamure assign`
+                reads it (`sentence`, `head_start`, `head_end`, `head_type`, ..., or a marked
+                `text`), or `{"text", "head", "tail"}` with `{"start", "end", "type"}` as head and
+                tail: characters of `text`, end exclusive, and an entity type that may be missing
+                (`label` and `entity_group` are other names of it); or a list, generator or dataset
+                of these.
+            kwargs: `top_k`, `reject_outliers`, `return_embedding`, `max_length`, `on_error` as
+                above, for this call; `batch_size`.
 
         Returns:
             `{"label", "score", "cluster"}` and, on demand, `"embedding"`; a list of these for a
             list; an iterator, which works as it is asked, for generators and datasets. With
-            `top_k`, a list of them each.
+            `top_k`, a list of them each. A sentence that belongs to no cluster has the label
+            `"unassigned"` and the cluster -1; `"nearest_label"` and `"nearest_cluster"` say which
+            is the nearest, and the score is that of the nearest.
 
         Raises:
-            ValueError: A marker is missing or doubled, a span does not hold a mention, or the
-                mentions are too long.
+            ValueError: A row can't be read. Names its position in the list, from 0.
         """
-        if isinstance(inputs, list) and not inputs:
-            return []
-        if not isinstance(inputs, str | dict | list | GeneratorType | Dataset):
-            inputs = (row for row in inputs)  # a `datasets` dataset, for one
-        return super().__call__(inputs, **kwargs)
+        if isinstance(inputs, str | dict):
+            (answer,) = self._take_out_problems(iter([super().__call__(inputs, **kwargs)]))
+            return answer
+        if isinstance(inputs, list):
+            rows = [_NumberedRow(number, row) for number, row in enumerate(inputs)]
+            return list(self._take_out_problems(super().__call__(rows, **kwargs))) if rows else []
+        if isinstance(inputs, Dataset) and isinstance(inputs, Sized):  # may have no end of its own
+            dataset = inputs
+            inputs = (dataset[number] for number in range(len(dataset)))
+        try:
+            numbered = (_NumberedRow(number, row) for number, row in enumerate(inputs))
+        except TypeError:
+            raise ValueError(f"{inputs!r} is {_NO_ROW}") from None
+        return self._take_out_problems(super().__call__(numbered, **kwargs))
+
+    def _take_out_problems(self, answers: Iterable) -> Iterator:
+        """Yield the answers, with `None` for rows that can't be read, which a warning counts."""
+        problems = []
+        count = 0
+        for answer in answers:
+            count += 1
+            if isinstance(answer, _Problem):
+                problems.append(answer)
+                yield None
+            else:
+                yield answer
+        if problems:
+            logger.warning(
+                "%d of %d rows can't be read, and are answered by None, such as: %s",
+                len(problems),
+                count,
+                problems[0],
+            )
 
     # The steps name their parameters, and say what they take and give, which the base class leaves
     # to each pipeline.
     def preprocess(  # type: ignore[override]
-        self, row: str | dict, max_length: int | None = None
-    ) -> dict[str, torch.Tensor]:
+        self, row: Any, max_length: int | None = None, on_error: str = "raise"
+    ) -> dict[str, Any]:
+        number = None
+        if isinstance(row, _NumberedRow):
+            number, row = row
+        problem = None
+        try:
+            input_ids = self._encode(_mark(row), max_length)
+        except ValueError as error:
+            problem = str(error) if number is None else f"row {number}: {error}"
+            if on_error == "raise":
+                raise ValueError(problem) from None
+            input_ids = self._encode(
+                "<e1> a </e1> <e2> a </e2>", None
+            )  # takes its place in the batch
+        return {
+            "input_ids": input_ids,
+            "attention_mask": torch.ones_like(input_ids),
+            "problem": problem,
+        }
+
+    def _encode(self, text: str, max_length: int | None) -> torch.Tensor:
+        """Return the token ids of a marked sentence, `(1, length)`."""
         tokenizer = self.tokenizer
         assert tokenizer is not None  # _load_tokenizer
-        text = _marked(row)
-        if max_length is None:
-            max_length = min(
-                tokenizer.model_max_length,
-                self.model.config.max_sentence_length,
-            )
-        encoded = encode_marked(tokenizer, [text], max_length)
+        limit = min(tokenizer.model_max_length, self.model.config.max_sentence_length)
+        encoded = encode_marked(tokenizer, [text], min(max_length or limit, limit), "skip")
         for entity_type in encoded.unknown_types:
             logger.warning_once(
                 f"the model has no markers for {entity_type!r}; it gets the untyped ones"
             )
-        input_ids = torch.tensor(encoded.input_ids)
-        return {"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)}
+        if encoded.input_ids[0] is None:
+            raise ValueError(
+                f"its two mentions alone exceed {min(max_length or limit, limit)} tokens; shorten "
+                "them, or skip such rows (on_error='skip')"
+            )
+        return torch.tensor(encoded.input_ids)
 
     def _forward(  # type: ignore[override]
-        self, batch: dict[str, torch.Tensor]
-    ) -> dict[str, torch.Tensor]:
+        self, batch: dict[str, Any], reject_outliers: bool = True
+    ) -> dict[str, Any]:
+        problem = batch.pop("problem")
         embedding = self.model(**batch).relation_embedding.float()
         return {
             "embedding": embedding,
             "scores": self.model.cluster_scores(embedding),
-            "cluster": self.model.assign_clusters(embedding),
+            "nearest": self.model.assign_clusters(embedding, reject_outliers=False),
+            "cluster": self.model.assign_clusters(embedding, reject_outliers),
+            "problem": problem,
         }
 
     def postprocess(  # type: ignore[override]
         self,
-        outputs: dict[str, torch.Tensor],
+        outputs: dict[str, Any],
         top_k: int | None = 0,
         return_embedding: bool = False,
-    ) -> dict[str, Any] | list[dict[str, Any]]:
-        scores = outputs["scores"][0]
-        count = len(scores) if top_k is None else min(max(top_k, 1), len(scores))
-        best = scores.topk(count)
-        answers = [
-            {"label": self.model.config.id2label[cluster], "score": score, "cluster": cluster}
-            for score, cluster in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+    ) -> Any:
+        if outputs["problem"]:
+            return _Problem(outputs["problem"])
+        names = self.model.config.id2label
+        scores = outputs["scores"][0].tolist()
+        nearest = int(outputs["nearest"])
+        is_unassigned = int(outputs["cluster"]) == UNASSIGNED
+        # Of equal scores, that of the nearest comes first.
+        order = sorted(
+            range(len(scores)), key=lambda cluster: (-scores[cluster], cluster != nearest)
+        )
+        answers: list[dict[str, Any]] = [
+            {"label": names[cluster], "score": scores[cluster], "cluster": cluster}
+            for cluster in order[: 1 if top_k == 0 else top_k]
         ]
-        is_asked_for_one = top_k == 0
-        if is_asked_for_one and int(outputs["cluster"]) == UNASSIGNED:
-            answers[0] |= {"label": "unassigned", "cluster": UNASSIGNED}
-        if return_embedding:
-            answers = [
-                {**answer, "embedding": outputs["embedding"][0].tolist()} for answer in answers
-            ]
-        return answers[0] if is_asked_for_one else answers
+        for answer in answers:
+            if is_unassigned and top_k == 0:
+                answer |= {"label": "unassigned", "cluster": UNASSIGNED}
+                answer |= {"nearest_label": names[nearest], "nearest_cluster": nearest}
+            elif is_unassigned:
+                answer["unassigned"] = True
+            if return_embedding:
+                answer["embedding"] = outputs["embedding"][0].tolist()
+        return answers[0] if top_k == 0 else answers
 
 
-def _marked(row: str | dict) -> str:
-    """Return the marked sentence of one input."""
-    if isinstance(row, str):
-        read_markers(row)
-        return row
+_NO_ROW = (
+    "neither a marked sentence nor a dictionary, such as {'sentence', 'head_start', 'head_end', "
+    "'tail_start', 'tail_end'} or {'text', 'head': {'start', 'end', 'type'}, 'tail': ...}"
+)
+_TYPE_NAMES = ("type", "label", "entity_group")
+
+
+class _NumberedRow(NamedTuple):
+    number: int
+    row: Any
+
+
+class _Problem(str):
+    """Why a row can't be read, in place of its answer."""
+
+
+def _mark(row: Any) -> str:
+    """Return the marked sentence of one input.
+
+    Raises:
+        ValueError: It can't be read.
+    """
+    text = row
+    if isinstance(row, Mapping):
+        row = _flatten(row)
+        text = row.get("text")
+        if not (isinstance(text, str) and MARKER.search(text)):
+            return _mark_flat(row)
+    if not isinstance(text, str):
+        raise ValueError(f"{row!r} is {_NO_ROW}")
+    text.encode()  # a lone surrogate is a ValueError too
+    read_markers(text)
+    return str(text)
+
+
+def _flatten(row: Mapping) -> dict[str, Any]:
+    """Return the row that `siamure assign` would read, without what is missing."""
+    flat = dict(row)
+    for role in ("head", "tail"):
+        if not isinstance(row.get(role), Mapping):
+            continue
+        mention = flat.pop(role)
+        flat |= {f"{role}_start": mention.get("start"), f"{role}_end": mention.get("end")}
+        types = [_plain(mention.get(name)) for name in _TYPE_NAMES]
+        flat[f"{role}_type"] = next(filter(None, types), None)
+        if "text" in flat:
+            flat["sentence"] = flat.pop("text")
+    plain = {name: _plain(value) for name, value in flat.items()}
+    return {name: value for name, value in plain.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    """Return a scalar of numpy or torch as Python's own, and `None` for NaN."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and value != value else value
+
+
+def _mark_flat(row: dict[str, Any]) -> str:
+    """Return the marked sentence of a row without markers."""
+    if __package__ == "modeling_siamure":
+        # By its name: this file travels with models to where there is no data_scripts.
+        return importlib.import_module("data_scripts.corpora.table").mark_row(row)
     try:
-        head, tail = row["head"], row["tail"]
-        if not isinstance(head, dict):  # the instance schema
-            read_markers(row["text"])
-            return row["text"]
-        head_span = (head["start"], head["end"])
-        tail_span = (tail["start"], tail["end"])
-        return insert_markers(row["text"], head_span, tail_span, head.get("type"), tail.get("type"))
+        head, tail = ((row[f"{role}_start"], row[f"{role}_end"]) for role in ("head", "tail"))
+        types = (row.get(f"{role}_type") or None for role in ("head", "tail"))
+        sentence = row["sentence"] if "sentence" in row else row["text"]
+        return insert_markers(sentence, head, tail, *types)
     except (TypeError, KeyError) as error:
-        raise ValueError(
-            f"{row!r} is neither a marked sentence nor a dictionary "
-            f"{{'text', 'head': {{'start', 'end', 'type'}}, "
-            f"'tail': {{'start', 'end', 'type'}}}} ({type(error).__name__}: {error})"
-        ) from None
+        raise ValueError(f"{row!r} is {_NO_ROW} ({type(error).__name__}: {error})") from None
 
 
 __all__ = ["RelationDiscoveryPipeline"]

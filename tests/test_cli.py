@@ -72,7 +72,8 @@ def test_assign_gives_the_same_clusters(output, rows_file, tmp_path, capsys):
     run(main, "assign", rows_file, *options, "--no_progress")
     again = table(tmp_path / "again.parquet")
     first = table(output / "assignments.parquet")
-    assert [row["cluster"] for row in again] == [row["cluster"] for row in first]
+    for name in ("cluster", "name", "score", "margin"):
+        assert [row[name] for row in again] == pytest.approx([row[name] for row in first], abs=1e-4)
     assert "60 sentences" in capsys.readouterr().out
     # The same command has nothing left to do; another one is refused.
     before = (tmp_path / "again.parquet").stat().st_mtime_ns

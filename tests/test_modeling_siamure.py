@@ -2,18 +2,34 @@
 saving."""
 
 import json
+import os
+import pickle
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoConfig, AutoModel, AutoTokenizer, ModernBertConfig, RobertaConfig
+from safetensors.torch import load_file, save_file
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    ModernBertConfig,
+    RobertaConfig,
+    pipeline,
+)
 
-from modeling_siamure import SiamUREConfig, SiamUREModel, load_tokenizer
+from modeling_siamure import RelationDiscovery, SiamUREConfig, SiamUREModel, load_tokenizer
 from modeling_siamure.markers import encode_marked
-from modeling_siamure.modeling_siamure import cluster_scores, nearest_clusters
+from modeling_siamure.modeling_siamure import (
+    cluster_margins,
+    cluster_scores,
+    nearest_clusters,
+)
 from tests.helpers.models import TEXTS
 
 
@@ -336,12 +352,160 @@ def test_damaged_weights_are_refused(model, tmp_path):
         weights.write_bytes(damaged)
         with pytest.raises(ValueError, match=f"the weights of {tmp_path} are damaged"):
             AutoModel.from_pretrained(tmp_path)
-    weights.write_bytes(whole)
-    config = json.loads((tmp_path / "config.json").read_text())
-    config["projection_size"] = 7  # another shape than that of the weights
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(RuntimeError, match="ignore_mismatched_sizes"):
-        AutoModel.from_pretrained(tmp_path)
+
+
+def change_config(folder, **fields):
+    config = json.loads((folder / "config.json").read_text())
+    config["encoder_config"] |= fields.pop("encoder", {})
+    (folder / "config.json").write_text(json.dumps(config | fields))
+
+
+def change_weights(folder, change):
+    weights = load_file(folder / "model.safetensors")
+    change(weights)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+def fill(name, value):
+    return lambda weights: weights[name].view(-1)[0].fill_(value)
+
+
+def drop(prefix):
+    def change(weights):
+        for name in [name for name in weights if name.startswith(prefix)]:
+            del weights[name]
+
+    return change
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, ("executed",)
+
+
+BROKEN_WEIGHTS = {
+    "centroids that are no numbers": (fill("cluster_centroids", np.nan), "cluster_centroids holds"),
+    "an infinite weight": (fill("cluster_head.bias", np.inf), "cluster_head.bias holds"),
+    "no centroids": (drop("cluster_centroids"), "cluster_centroids is missing"),
+    "no encoder": (drop("encoder."), "encoder.* is missing"),
+    "nothing": (drop(""), "is missing"),
+    "a further weight": (
+        lambda weights: weights.update(other=torch.ones(1)),
+        "other is not of the model",
+    ),
+}
+BROKEN_CONFIGS = {
+    "no rows": ({"cluster_sizes": [0, 0, 0]}, "cluster_sizes are not numbers of examples"),
+    "negative sizes": ({"cluster_sizes": [5, -1, 2]}, "cluster_sizes are not numbers of examples"),
+    "few sizes": ({"cluster_sizes": [5]}, "cluster_sizes has 1 values for 3 clusters"),
+    "sizes in words": ({"cluster_sizes": ["five"] * 3}, "config.json: .*cluster_sizes"),
+    "few distances": ({"max_distances": [0.5]}, "max_distances has 1 values for 3 clusters"),
+    "distances that are no numbers": ({"max_distances": [np.nan] * 3}, "is not finite"),
+    "no margin": ({"min_margin": None}, "of max_distances and min_margin one is missing"),
+    "no distances": ({"max_distances": None}, "of max_distances and min_margin one is missing"),
+    "a margin in words": ({"min_margin": "small"}, "config.json: .*min_margin"),
+    "few names": ({"id2label": {"0": "a"}}, r"has the shape .*, its config.json asks for"),
+    "other names": ({"id2label": {"1": "a", "2": "b", "3": "c"}}, "id2label does not name"),
+    "names of nothing": ({"id2label": {"a": "b"}}, "config.json: "),
+    "groups beyond": ({"cluster_groups": [0, 1, 7]}, "cluster_groups are not numbers from 0 to 2"),
+    "few groups": ({"cluster_groups": [0]}, "cluster_groups has 1 values for 3 clusters"),
+    "a curve that falls": ({"score_curve": [0.0, 0.8, 0.5]}, "score_curve falls"),
+    "a curve above 1": ({"score_curve": [0.0, 2.0]}, "score_curve does not hold scores"),
+    "an empty curve": ({"score_curve": []}, "score_curve does not hold scores"),
+    "markers beyond": ({"first_marker_id": 10**6}, "are not within the"),
+    "more types": ({"entity_types": ["A", "B", "C"]}, "are not within the"),
+    "another pooling": ({"pooling": "marker"}, "has the shape .*, its config.json asks for"),
+    "another projection": ({"projection_size": 7}, "has the shape .*, its config.json asks for"),
+    "fewer layers": ({"encoder": {"num_hidden_layers": 1}}, "is not of the model"),
+    "more layers": ({"encoder": {"num_hidden_layers": 5}}, "is missing"),
+}
+
+
+@pytest.fixture
+def saved(model, tokenizer, tmp_path):
+    """The folder of a model with clusters, thresholds, groups and a score curve."""
+    centroids = F.normalize(torch.randn(3, 96), dim=-1) / 2
+    model.set_clusters(
+        centroids, [5, 3, 2], list("abc"), [0.9] * 3, 0.1, [0, 0, 1], [0.0, 0.4, 1.0]
+    )
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def refuses(folder, message):
+    for load in (AutoModel.from_pretrained, SiamUREModel.from_pretrained, discovery_of, ask_of):
+        with pytest.raises(ValueError, match=message) as caught:
+            load(folder)
+        # transformers puts what the classes say into a message of its own.
+        assert "\n" not in str(caught.value) or load is ask_of
+    assert not Path("executed").exists()
+
+
+def discovery_of(folder):
+    return RelationDiscovery.from_pretrained(str(folder))
+
+
+def ask_of(folder):
+    return pipeline("relation-discovery", model=str(folder), device="cpu")
+
+
+def test_a_whole_model_is_not_refused(saved, model):
+    assert AutoModel.from_pretrained(saved).find_problem() is None
+    loaded, loading = AutoModel.from_pretrained(saved, output_loading_info=True)
+    assert not loading["missing_keys"] and loaded.config.score_curve == [0.0, 0.4, 1.0]
+    change_config(saved, projection_size=7)
+    other = AutoModel.from_pretrained(saved, ignore_mismatched_sizes=True)  # as it was asked to
+    assert other.projector[0].out_features == 7
+
+
+@pytest.mark.parametrize(("change", "message"), BROKEN_WEIGHTS.values(), ids=BROKEN_WEIGHTS)
+def test_broken_weights_are_refused(saved, change, message):
+    change_weights(saved, change)
+    refuses(saved, message)
+
+
+@pytest.mark.parametrize(("fields", "message"), BROKEN_CONFIGS.values(), ids=BROKEN_CONFIGS)
+def test_fields_that_do_not_fit_are_refused(saved, fields, message):
+    change_config(saved, **fields)
+    refuses(saved, message)
+
+
+@pytest.mark.parametrize(
+    "content", [pickle.dumps(Evil()), b"", b"abc"], ids=["evil", "empty", "no"]
+)
+def test_a_pickle_that_holds_no_weights_is_refused(saved, monkeypatch, tmp_path, content):
+    monkeypatch.chdir(tmp_path)
+    (saved / "model.safetensors").unlink()
+    (saved / "pytorch_model.bin").write_bytes(content)
+    refuses(saved, "are damaged")
+
+
+def test_a_tokenizer_of_another_model_is_refused(saved, encoder):
+    for name in saved.glob("tokenizer*"):
+        name.unlink()
+    AutoTokenizer.from_pretrained(encoder).save_pretrained(saved)
+    for load in (discovery_of, ask_of):
+        with pytest.raises(ValueError, match="the tokenizer does not have the markers"):
+            load(saved)
+    (saved / "tokenizer.json").write_text("{")
+    with pytest.raises(ValueError, match=r"the tokenizer of .* can't be read"):
+        discovery_of(saved)
+
+
+def test_margins_and_scores_by_hand():
+    """Distances 1, 2 and 4; the first two clusters are siblings. The curve has steps of 1/2."""
+    distances = torch.tensor([[1.0, 2.0, 4.0]])
+    assert cluster_margins(distances).tolist() == [[0.5, -0.5, -0.75]]
+    assert cluster_margins(distances, [1, 1, 0]).tolist() == [[0.75, 0.5, -0.75]]
+    assert cluster_margins(distances, [0, 0, 0]).tolist() == [[1, 1, 1]]
+    assert cluster_margins(distances[:, :1]).tolist() == [[1]]
+    # An embedding on the first of two centroids at a right angle: margins 1 and -1.
+    curve = [0.0, 0.1, 0.3, 0.4, 0.8]
+    scores = cluster_scores(torch.tensor([[3.0, 0.0]]), torch.eye(2), [1, 1], None, curve)
+    torch.testing.assert_close(scores, torch.tensor([[0.8, 0.0]]))
+    nearest = nearest_clusters(torch.tensor([[1.0, 1.0]]), torch.eye(2), [1, 1], None, curve)
+    torch.testing.assert_close(nearest.scores, torch.tensor([0.3]))
 
 
 def test_an_encoder_inside_a_package(encoder, tokenizer, tmp_path, monkeypatch):

@@ -1,13 +1,15 @@
 """The pipeline: its answers against the clustering module, its inputs in all their forms."""
 
+import json
 import logging
 
 import numpy as np
 import pytest
 import torch
-from transformers import pipeline
+from transformers import AutoTokenizer, pipeline
 from transformers.pipelines.pt_utils import KeyDataset
 
+from data_scripts import load_user_file
 from modeling_siamure import RelationDiscoveryPipeline
 from modeling_siamure.clustering import assign, initialize_cluster_head, kmeans
 from modeling_siamure.clustering.assignment import RejectionRule, assign_rows
@@ -69,7 +71,7 @@ def test_sentences_beyond_the_thresholds_are_unassigned(ask, rows, thresholds):
     """As `RejectionRule` leaves them, whatever a batch holds; `top_k` ranks the clusters all the
     same."""
     sizes = ask.clusters.sizes
-    rule = RejectionRule(thresholds["max_distances"], thresholds.get("min_margin", 0.0))
+    rule = RejectionRule(**thresholds)
     expected = assign_rows(ask.rows, ask.clusters.centroids, sizes, rule)
     is_outside = expected.labels == -1
     assert is_outside.any() and (is_outside.all() == ("min_margin" in thresholds))
@@ -80,13 +82,15 @@ def test_sentences_beyond_the_thresholds_are_unassigned(ask, rows, thresholds):
     try:
         answers = ask(texts, batch_size=7)
         ranked = ask(texts, batch_size=7, top_k=2)
+        assert ask(texts, batch_size=7, reject_outliers=False) == plain
     finally:
         ask.model.set_clusters(ask.clusters.centroids, sizes, names)
     assert [answer["cluster"] for answer in answers] == expected.labels.tolist()
     for answer, before, best, outside in zip(answers, plain, ranked, is_outside, strict=True):
-        wanted = before | {"label": "unassigned", "cluster": -1} if outside else before
+        nearest = {"nearest_label": before["label"], "nearest_cluster": before["cluster"]}
+        wanted = before | {"label": "unassigned", "cluster": -1} | nearest if outside else before
         assert answer == wanted  # the score is that of the nearest cluster
-        assert best[0] == before and len(best) == 2
+        assert len(best) == 2 and best[0] == before | ({"unassigned": True} if outside else {})
 
 
 def test_the_best_come_first(ask):
@@ -185,37 +189,147 @@ def test_unknown_types_are_untyped_and_told_once(ask, caplog):
     )
 
 
+FLAT = {
+    "sentence": SPANS["text"],
+    "head_start": 0,
+    "head_end": 6,
+    "head_type": "PERSON",
+    "tail_start": 22,
+    "tail_end": 26,
+    "tail_type": "FIRM",
+}
+
+
+def mention(start, end, **more) -> dict:
+    return {"start": start, "end": end, **more}
+
+
 @pytest.mark.parametrize(
-    ("row", "message"),
+    "row",
     [
-        ("ada left acme", "marker of the head start"),
-        ("<e1> ada </e1> left <e2> acme", "marker of the tail end"),
-        ("", "marker of the head start"),
-        ({"text": "ada left acme"}, "neither a marked sentence nor a dictionary"),
-        ({**SPANS, "tail": None}, "neither a marked sentence nor a dictionary"),
-        ({**SPANS, "tail": {"start": 22}}, "'end'"),
-        ({**SPANS, "tail": {"start": 22, "end": 99}}, "tail span 22-99"),
-        (
-            {**SPANS, "tail": {"start": "22", "end": 26}},
-            "neither a marked sentence nor a dictionary",
-        ),
-        ({**SPANS, "text": None}, "neither a marked sentence nor a dictionary"),
-        (7, "neither a marked sentence nor a dictionary"),
+        FLAT,
+        FLAT | {"relation": float("nan"), "id": 7, "my column": None},
+        FLAT | {"head_start": 0.0, "tail_end": "26"},
+        FLAT | {"head_end": np.int64(6), "tail_start": torch.tensor(22)},
+        FLAT | {"head_type": np.str_("PERSON")},
+        {"text": TEXT},
+        {"text": TEXT, "head": "ada bo", "head_start": 0, "head_end": 6},
+        {
+            "text": SPANS["text"],
+            "head": "ada bo",
+            "tail": "acme",
+            "head_type": "PERSON",
+            "tail_type": "FIRM",
+        },
+        {
+            "tokens": SPANS["text"].split(),
+            "head_start": 0,
+            "head_end": 2,
+            "head_type": "PERSON",
+            "tail_start": 5,
+            "tail_end": 6,
+            "tail_type": "FIRM",
+        },
+        SPANS | {"head": mention(0, 6, label="PERSON"), "tail": mention(22, 26, label="FIRM")},
+        SPANS
+        | {
+            "head": mention(0, 6, entity_group="PERSON", score=np.float32(0.9), word="ada bo"),
+            "tail": mention(22, 26, entity_group="FIRM"),
+        },
     ],
+    ids=str,
 )
-def test_a_bad_row_is_named(ask, row, message):
-    with pytest.raises(ValueError, match=message):
-        ask([row])
+def test_rows_as_assign_reads_them(ask, row):
+    assert ask(row) == ask([row])[0] == ask(TEXT)
+
+
+@pytest.mark.parametrize("nothing", ["", None, float("nan"), np.float64("nan")])
+def test_an_empty_type_is_none(ask, nothing):
+    untyped = ask("<e1> ada bo </e1> who later left <e2:FIRM> acme </e2:FIRM> in may")
+    assert ask(SPANS | {"head": mention(0, 6, type=nothing)}) == untyped
+    assert ask(FLAT | {"head_type": nothing}) == untyped
+
+
+def test_the_pipeline_reads_what_assign_reads(ask, tmp_path):
+    rows = [FLAT | {"id": "1"}, {"text": TEXT, "id": "2"}, FLAT | {"id": "3", "tail_type": ""}]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [ask(text) for text in load_user_file(path)["text"]] == ask(rows)
+
+
+BAD = [
+    ("ada left acme", "marker of the head start"),
+    ("<e1> ada </e1> left <e2> acme", "marker of the tail end"),
+    ("", "marker of the head start"),
+    ("<e1> ada </e1> left <e2> \ud83d </e2>", "surrogates not allowed"),
+    ({"text": "ada left acme"}, "field head: is missing"),
+    ({**SPANS, "tail": None}, "field tail"),
+    ({**SPANS, "tail": {"start": 22}}, "field tail_end: is missing"),
+    ({**SPANS, "tail": {"start": 22, "end": 99}}, "outside the sentence"),
+    ({**SPANS, "tail": {"start": "two", "end": 26}}, "field tail_start: is not a whole number"),
+    ({**SPANS, "text": None}, "field sentence: is missing or empty"),
+    ({**SPANS, "head": {"start": 0, "end": 6, "type": ["PERSON"]}}, "head_type: is not a string"),
+    (FLAT | {"head": "ada"}, "is not the text at its offsets"),
+    ({}, "field sentence: is missing or empty"),
+    (7, "neither a marked sentence nor a dictionary"),
+    (None, "neither a marked sentence nor a dictionary"),
+    (f"<e1> {'ada ' * 600}</e1> left <e2> acme </e2>", "its two mentions alone exceed 512 tokens"),
+]
+
+
+@pytest.mark.parametrize(("row", "message"), BAD, ids=[message for _, message in BAD])
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_a_bad_row_is_named(ask, row, message, batch_size):
+    with pytest.raises(ValueError, match=message) as caught:
+        ask([TEXT, TEXT, TEXT, row, TEXT], batch_size=batch_size)
+    assert str(caught.value).startswith("row 3: ") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_bad_rows_are_skipped_where_asked(ask, batch_size):
+    good = ask(TEXT)
+    rows = [TEXT, *(row for row, _ in BAD), SPANS]
+    messages = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = logging.getLogger("modeling_siamure.pipeline")
+    logger.addHandler(handler)
+    try:
+        answers = ask(rows, on_error="skip", batch_size=batch_size)
+        assert list(ask(iter(rows), on_error="skip", batch_size=batch_size)) == answers
+        assert ask("", on_error="skip") is None
+    finally:
+        logger.removeHandler(handler)
+    assert answers[1:-1] == [None] * len(BAD)
+    for answer in (answers[0], answers[-1]):
+        assert answer["cluster"] == good["cluster"]
+        assert answer["score"] == pytest.approx(good["score"], abs=1e-5)
+    first = (
+        f"{len(BAD)} of {len(rows)} rows can't be read, and are answered by None, such as: row 1"
+    )
+    assert messages[0].startswith(first) and len(messages) == 3
 
 
 def test_bad_options(ask, encoder):
     with pytest.raises(
-        TypeError, match="takes no 'topk'; it takes max_length, top_k, return_embedding"
+        TypeError, match="takes no 'topk'; it takes max_length, on_error, reject_outliers, top_k"
     ):
         ask(TEXT, topk=1)
-    with pytest.raises(ValueError, match="top_k=0: it must be 1 or more"):
-        ask(TEXT, top_k=0)
+    for value in (0, -1, 1.0, "3", True):
+        for name in ("top_k", "max_length"):
+            with pytest.raises(ValueError, match=f"{name}={value!r}: it must be 1 or more"):
+                ask(TEXT, **{name: value})
+    for name in ("return_embedding", "reject_outliers"):
+        with pytest.raises(ValueError, match=f"{name}=1: it must be True or False"):
+            ask(TEXT, **{name: 1})
+    with pytest.raises(ValueError, match="on_error='drop': it must be 'raise' or 'skip'"):
+        ask(TEXT, on_error="drop")
+    with pytest.raises(ValueError, match="7 is neither a marked sentence"):
+        ask(7)
     model, tokenizer = make_model(encoder)
     model.config.cluster_sizes = None
+    plain = AutoTokenizer.from_pretrained(encoder)
+    with pytest.raises(ValueError, match="the tokenizer does not have the markers of the model"):
+        pipeline("relation-discovery", model=ask.model, tokenizer=plain)
     with pytest.raises(ValueError, match="holds no clusters"):
         pipeline("relation-discovery", model=model, tokenizer=tokenizer)

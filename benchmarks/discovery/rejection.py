@@ -37,9 +37,9 @@ def measure(
     """
     clusters = consensus(embeddings, num_clusters, seed, pairs, embeddings.shape[1] // 3)
     has_none = gold == "no relation"
-    assignment = assign_rows(embeddings, clusters.centroids)
-    rule = fit_rejection(embeddings, assignment, num_clusters, seed)
-    is_rejected = rule.apply(assignment).labels < 0
+    rule = fit_rejection(embeddings, clusters.centroids, seed=seed)
+    assignment = assign_rows(embeddings, clusters.centroids, rule=rule)
+    is_rejected = assignment.labels < 0
     is_far = RejectionRule(rule.max_distances, 0.0).apply(assignment).labels < 0
     results = {
         "unassigned": is_rejected.mean(),

@@ -12,7 +12,7 @@ import datasets
 
 from modeling_siamure.markers import MARKER, read_markers
 
-from ..builder import RelationBuilder, RelationConfig
+from ..builder import RelationBuilder, RelationConfig, _empty_tally, to_row
 from ..columns import COLUMNS, SENTENCES, advise, free_name, rename_columns
 from ..files import read_rows
 from ..schema import (
@@ -302,3 +302,28 @@ def _encode(value: Any, feature: Any) -> Any:
 def _replace_surrogates(text: str) -> str:
     """Return a string that can be stored as UTF-8."""
     return text.encode(errors="replace").decode()
+
+
+class _SingleRows(UserFile):
+    """The reader of a file's rows for rows that come one by one."""
+
+    def __init__(self):
+        self.config = UserFileConfig()
+        self.extra_features = {}
+        self.tally = _empty_tally()
+
+
+def mark_row(row: dict[str, Any]) -> str:
+    """Return the marked sentence of one row, in any form that a file may have.
+
+    Args:
+        row: The values by the names of the schema.
+
+    Raises:
+        DataError: The row can't be read.
+
+    >>> mark_row({"sentence": "Ada Roe leads Acme.", "head": "Ada Roe", "tail": "Acme"})
+    '<e1> Ada Roe </e1> leads <e2> Acme </e2>.'
+    """
+    instance = _SingleRows()._to_instance(row)
+    return to_row(instance, "", None)["text"]

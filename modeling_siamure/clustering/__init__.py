@@ -9,6 +9,7 @@ from .partitions import (
     Clusters,
     assign,
     check_size,
+    fill_empty_clusters,
     initialize_cluster_head,
     kmeans,
     means_of,
@@ -28,7 +29,7 @@ def cluster_embeddings(
     show_progress: bool = False,
     num_components: int | None = None,
 ) -> Clusters:
-    """Cluster h by k-means or by the consensus of cluster heads.
+    """Cluster h by k-means or by the consensus of cluster heads; no cluster is empty.
 
     Args:
         embeddings: h, `(rows, size)`.
@@ -62,12 +63,16 @@ def cluster_embeddings(
             show_progress=show_progress,
         )
         centroids = means_of(embeddings, clusters.labels, num_clusters)
-        return Clusters(assign(embeddings, centroids), centroids, clusters.method)
-    if method == "kmeans":
-        return kmeans(embeddings, num_clusters, seed, kmeans_restarts)
-    if method == "consensus":
-        return consensus(embeddings, num_clusters, seed, type_pairs, context_size, show_progress)
-    raise ValueError(f"clustering method {method!r}: it must be 'kmeans' or 'consensus'")
+        clusters = Clusters(assign(embeddings, centroids), centroids, clusters.method)
+    elif method == "kmeans":
+        clusters = kmeans(embeddings, num_clusters, seed, kmeans_restarts)
+    elif method == "consensus":
+        clusters = consensus(
+            embeddings, num_clusters, seed, type_pairs, context_size, show_progress
+        )
+    else:
+        raise ValueError(f"clustering method {method!r}: it must be 'kmeans' or 'consensus'")
+    return fill_empty_clusters(embeddings, clusters)
 
 
 __all__ = [

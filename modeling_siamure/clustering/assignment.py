@@ -1,16 +1,17 @@
 """Which cluster a row belongs to, how clearly, and which rows belong to none."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import AgglomerativeClustering
 from sklearn.isotonic import IsotonicRegression
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import euclidean_distances
 from sklearn.preprocessing import normalize
 
 from ..configuration_siamure import UNASSIGNED, SiamUREConfig
-from ..modeling_siamure import is_outlier, nearest_clusters
+from ..modeling_siamure import cluster_margins, is_outlier, nearest_clusters
 from .partitions import assign, count_micro_clusters, sample_rows, ward
 
 SKIPPED = -2  # the label of a row whose mentions alone are too long
@@ -25,8 +26,8 @@ class Assignment:
         clusters: The nearest centroid, also of rows that belong to none.
         scores: How clear the choice is, see `SiamUREModel.cluster_scores`.
         distances: |h - mu| to the nearest centroid, between 0 and 2.
-        margins: 1 - distance to the nearest centroid / distance to the second: 0 half-way between
-            the two, 1 on a centroid. 1 where there is one cluster.
+        margins: 1 - distance to the nearest centroid / distance to the nearest that is not of a
+            sibling: 0 half-way between the two, 1 on a centroid. 1 where there is one cluster.
     """
 
     labels: np.ndarray
@@ -59,25 +60,45 @@ class Assignment:
 
 @dataclass(frozen=True)
 class RejectionRule:
-    """What a row must keep to belong to its nearest cluster.
+    """How clear a row's cluster is, and what a row must keep to belong to it.
 
     Attributes:
-        max_distances: The largest distance to each centroid.
+        max_distances: The largest distance to each centroid; `None` where all rows belong to their
+            nearest cluster.
         min_margin: The smallest margin.
+        groups: The group of each cluster; those of one group are siblings, which are no rivals in
+            margins. `None` without siblings.
+        score_curve: See `cluster_scores`.
+        num_doubtful: Number of rows that are far or between two, where these were more than may
+            stay unassigned; otherwise 0.
     """
 
-    max_distances: list[float]
-    min_margin: float
+    max_distances: list[float] | None
+    min_margin: float = 0.0
+    groups: list[int] | None = None
+    score_curve: list[float] | None = None
+    num_doubtful: int = 0
 
     @classmethod
-    def from_config(cls, config: SiamUREConfig) -> "RejectionRule | None":
-        """Return the rule that a model holds; `None` if it holds none."""
-        if config.max_distances is None:
-            return None
-        return cls(config.max_distances, config.min_margin or 0.0)
+    def from_config(cls, config: SiamUREConfig) -> "RejectionRule":
+        """Return the rule that a model holds."""
+        return cls(
+            config.max_distances,
+            config.min_margin or 0.0,
+            config.cluster_groups,
+            config.score_curve,
+        )
+
+    def fields_of_model(self) -> dict[str, Any]:
+        """Return the rule as `SiamUREModel.set_clusters` takes it."""
+        fields = asdict(self)
+        del fields["num_doubtful"]
+        return fields
 
     def apply(self, assignment: Assignment) -> Assignment:
         """Return the assignment with -1 as label of rows far from their centroid or between two."""
+        if self.max_distances is None:
+            return replace(assignment, labels=assignment.clusters)
         is_rejected = is_outlier(
             assignment.clusters,
             assignment.distances,
@@ -102,7 +123,8 @@ def assign_rows(
         centroids: Of L2-normalized h, `(clusters, size)`.
         sizes: Number of rows that each centroid is the mean of, where these are other rows; counted
             by default.
-        rule: Says which rows belong to no cluster; by default all belong to one.
+        rule: Says how clear a choice is, and which rows belong to no cluster; by default all belong
+            to one.
         block_size: Rows that are compared at once.
 
     >>> assignment = assign_rows(np.array([[2.0, 0.0], [1.0, 1.0]]), np.eye(2), [1, 1])
@@ -111,11 +133,12 @@ def assign_rows(
     """
     if sizes is None:
         sizes = np.bincount(assign(embeddings, centroids), minlength=len(centroids)).tolist()
+    rule = rule or RejectionRule(None)
     mu = torch.as_tensor(centroids, dtype=torch.float32)
     blocks = []
     for start in range(0, len(embeddings), block_size):
         rows = torch.as_tensor(embeddings[start : start + block_size], dtype=torch.float32)
-        blocks.append(nearest_clusters(rows, mu, sizes))
+        blocks.append(nearest_clusters(rows, mu, sizes, rule.groups, rule.score_curve))
     clusters = torch.cat([block.clusters for block in blocks]).numpy()
     assignment = Assignment(
         labels=clusters,
@@ -124,57 +147,190 @@ def assign_rows(
         distances=torch.cat([block.distances for block in blocks]).numpy(),
         margins=torch.cat([block.margins for block in blocks]).numpy(),
     )
-    return rule.apply(assignment) if rule else assignment
+    return rule.apply(assignment)
 
 
 def fit_rejection(
     embeddings: np.ndarray,
-    assignment: Assignment,
-    num_clusters: int,
+    centroids: np.ndarray,
+    max_unassigned: float = 0.1,
     seed: int = 0,
     sample_size: int = 5000,
     num_resamples: int = 8,
+    num_steps: int = 100,
 ) -> RejectionRule:
-    """Choose, without labels, which rows belong to no cluster.
+    """Choose, without labels, how clear a cluster is, and which rows belong to none.
 
-    **Far**: farther from the centroid than the upper fence of its cluster's distances, which is the
-    third quartile and 1.5 times the distance between the quartiles (Tukey 1977). **Between two**:
-    of so small a margin that clusters of resampled rows more often than not put such rows
-    elsewhere. To that end, Ward's method on halves of a sample, as a head of the consensus starts,
-    partitions all of it; its clusters are matched with those that were found, and how often they
-    agree is fitted as a growing function of the margin. The threshold is where that function
-    reaches one half.
+    **Scores** say how far partitions of resampled rows agree with the clusters. Ward's method on
+    halves of a sample, as a head of the consensus starts, partitions all of it. A row agrees with a
+    cluster as far as that and the row's part of the partition overlap: the rows in both, as a share
+    of the part and of the cluster, averaged. The mean over the halves is fitted as a growing
+    function of the margin: the score curve. Clusters whose rows share a part at least half as often
+    as rows of one cluster do are **siblings**, between which the margin makes no difference.
+
+    **Far** are rows beyond the upper fence of their cluster's distances, which is the third
+    quartile and 1.5 times the distance between the quartiles (Tukey 1977), and beyond the third
+    quartile of all distances. **Between two** are rows whose score is below one half.
+
+    Rows that are equal count once. A cluster keeps half of its rows or more whatever their margins,
+    and at most a share `max_unassigned` of all rows is rejected: the least clear.
 
     Args:
         embeddings: h, `(rows, size)`.
-        assignment: Of these rows to the clusters.
-        num_clusters: C.
+        centroids: Of L2-normalized h, `(clusters, size)`.
+        max_unassigned: Largest share of the rows that may belong to no cluster; 0 for none.
         seed: Fixes draws and starts.
         sample_size: Rows that are drawn.
         num_resamples: Number of halves of the sample.
+        num_steps: Number of steps of the score curve.
     """
-    fences = []
-    for cluster in range(num_clusters):
-        distances = assignment.distances[assignment.clusters == cluster]
-        low, high = np.quantile(distances, (0.25, 0.75)) if len(distances) else (0, 0)
-        # A row on its centroid stays, whatever the rounding.
-        fences.append(float(high + 1.5 * (high - low) + 1e-6))
-    if num_clusters == 1:
-        return RejectionRule(fences, 0.0)
-    sample = sample_rows(len(embeddings), seed, sample_size)
-    rows = normalize(embeddings[sample])
-    clusters = assignment.clusters[sample]
-    agreement = np.zeros(len(rows))
+    num_clusters = len(centroids)
+    assignment = assign_rows(embeddings, centroids)
+    # Copies of a row have its distance and margin, but for rounding.
+    values = (assignment.clusters, assignment.distances, assignment.margins)
+    keys = np.stack([value.round(4) for value in values], axis=1)
+    different = np.sort(np.unique(keys, axis=0, return_index=True)[1])
+    rule = RejectionRule(None)
+    if num_clusters > 1:
+        drawn = different[sample_rows(len(different), seed, sample_size)]
+        rows = normalize(embeddings[drawn])
+        parts = _resampled_parts(rows, num_clusters, seed, num_resamples)
+        agreement, groups = _agreement(parts, assignment.clusters[drawn], num_clusters)
+        curve = _score_curve(rows, centroids, agreement, groups, num_steps)
+        rule = RejectionRule(None, groups=groups, score_curve=curve)
+        assignment = assign_rows(embeddings, centroids, rule=rule)
+    fences, min_margin, num_doubtful = _thresholds(
+        assignment, different, num_clusters, max_unassigned
+    )
+    return replace(
+        rule, max_distances=fences.tolist(), min_margin=min_margin, num_doubtful=num_doubtful
+    )
+
+
+def _resampled_parts(
+    rows: np.ndarray, num_parts: int, seed: int, num_resamples: int
+) -> list[np.ndarray]:
+    """Return partitions `(rows,)` of L2-normalized rows, each by Ward's method on half of them."""
+    parts = []
     for resample in range(num_resamples):
         order = np.random.default_rng([seed, resample]).permutation(len(rows))
-        half = order[: max(len(rows) // 2, num_clusters)]
-        micro_clusters = count_micro_clusters(num_clusters)
-        resampled = ward(rows[half], num_clusters, seed + resample, micro_clusters)
-        labels = assign(rows, resampled.centroids)
-        # The matching of clusters under which most rows agree.
-        counts = confusion_matrix(labels, clusters, labels=range(num_clusters))
-        _, match = linear_sum_assignment(-counts)
-        agreement += match[labels] == clusters
-    margins = assignment.margins[sample]
-    fitted = IsotonicRegression().fit_transform(margins, agreement / num_resamples)
-    return RejectionRule(fences, float(margins[fitted >= 0.5].min(initial=1.0)))
+        half = order[: max(len(rows) // 2, num_parts)]
+        number = min(num_parts, len(half))
+        resampled = ward(rows[half], number, seed + resample, count_micro_clusters(number))
+        parts.append(assign(rows, resampled.centroids))
+    return parts
+
+
+def _agreement(
+    parts: list[np.ndarray], clusters: np.ndarray, num_clusters: int, min_similarity: float = 0.5
+) -> tuple[np.ndarray, list[int] | None]:
+    """Return how far partitions agree that a row is of a cluster, and which clusters are siblings.
+
+    Args:
+        parts: The partitions of the rows, `(rows,)` each.
+        clusters: Cluster of each row, `(rows,)`.
+        num_clusters: C.
+        min_similarity: How often rows of siblings share a part, compared with rows of one cluster.
+
+    Returns:
+        The mean overlap of each row's part with each cluster, `(rows, clusters)`, and the group of
+        each cluster; `None` where all would be of one group.
+    """
+    agreement = np.zeros((len(clusters), num_clusters))
+    together = np.zeros((num_clusters, num_clusters))
+    for labels in parts:
+        counts = np.zeros((labels.max() + 1, num_clusters))
+        np.add.at(counts, (labels, clusters), 1)
+        sizes_of_parts = counts.sum(axis=1, keepdims=True).clip(min=1)
+        sizes = counts.sum(axis=0).clip(min=1)
+        agreement += ((counts / sizes_of_parts + counts / sizes) / 2)[labels]
+        shares = counts / sizes
+        together += shares.T @ shares
+    within = np.sqrt(together.diagonal()).clip(min=1e-12)
+    linkage = AgglomerativeClustering(
+        None, metric="precomputed", linkage="average", distance_threshold=1 - min_similarity
+    )
+    groups = linkage.fit_predict(1 - together / np.outer(within, within)).tolist()
+    return agreement / len(parts), groups if max(groups) else None
+
+
+def _score_curve(
+    rows: np.ndarray,
+    centroids: np.ndarray,
+    agreement: np.ndarray,
+    groups: list[int] | None,
+    num_steps: int,
+) -> list[float]:
+    """Fit agreement `(rows, clusters)` as a growing function of the margin, and return its values.
+
+    Args:
+        rows: L2-normalized h, `(rows, size)`.
+        centroids: `(clusters, size)`.
+        agreement, groups: Of `_agreement`.
+        num_steps: Number of steps from a margin of -1 to one of 1.
+    """
+    distances = torch.as_tensor(euclidean_distances(rows, centroids))
+    margins = cluster_margins(distances, groups)
+    isotonic = IsotonicRegression(out_of_bounds="clip")
+    isotonic.fit(margins.flatten().double().numpy(), agreement.flatten())
+    return isotonic.predict(np.linspace(-1, 1, num_steps + 1)).round(4).tolist()
+
+
+def _thresholds(
+    assignment: Assignment, different: np.ndarray, num_clusters: int, max_unassigned: float
+) -> tuple[np.ndarray, float, int]:
+    """Return the largest distances `(clusters,)`, the smallest margin, and how many are doubtful.
+
+    Args:
+        assignment: Of all rows, with their scores.
+        different: Positions of rows of which no two are equal.
+        num_clusters: C.
+        max_unassigned: Largest share of the rows that may belong to no cluster.
+    """
+    clusters, distances, margins = assignment.clusters, assignment.distances, assignment.margins
+    members = [different[clusters[different] == cluster] for cluster in range(num_clusters)]
+    members = [rows for rows in members if len(rows)]
+    num_allowed = int(max_unassigned * len(clusters))
+
+    fences = np.full(num_clusters, np.quantile(distances[different], 0.75))
+    for rows in members:
+        low, high = np.quantile(distances[rows], (0.25, 0.75))
+        cluster = clusters[rows[0]]
+        fences[cluster] = max(fences[cluster], high + 1.5 * (high - low))
+    min_margin = margins[assignment.scores >= 0.5].min(initial=1.0)
+    num_doubtful = int(((distances > fences[clusters]) | (margins < min_margin)).sum())
+
+    fences += _limit(distances - fences[clusters], 0.0, num_allowed)
+    for cluster in range(num_clusters):
+        fences[cluster] = _middle_of_gap(distances[clusters == cluster], fences[cluster])
+    is_near = distances <= fences[clusters]
+    # At least half of each cluster is clear enough.
+    min_margin = min(min_margin, *(np.median(margins[rows]) for rows in members))
+    min_margin = -_limit(-margins[is_near], -min_margin, num_allowed - int((~is_near).sum()))
+    min_margin = max(0.0, -_middle_of_gap(-margins, -min_margin))
+    return fences, float(min_margin), num_doubtful if num_doubtful > num_allowed else 0
+
+
+def _limit(values: np.ndarray, limit: float, num_allowed: int) -> float:
+    """Return a limit that at most so many values exceed: the given one, or a larger one.
+
+    >>> _limit(np.array([3.0, 1.0, 2.0]), 0.5, num_allowed=1)
+    2.0
+    """
+    if (values > limit).sum() <= num_allowed:
+        return limit
+    return float(np.sort(values)[::-1][num_allowed])
+
+
+def _middle_of_gap(values: np.ndarray, limit: float, window: float = 0.01) -> float:
+    """Return a limit little above the given one, in the widest gap between values.
+
+    Rounding, which differs between machines and between batches, then moves no value over it.
+
+    >>> _middle_of_gap(np.array([0.3, 0.5, 0.502, 0.508]), 0.5)
+    0.505
+    """
+    near = values[(values > limit) & (values < limit + window)]
+    edges = np.sort([limit, *near, limit + window])
+    widest = np.argmax(np.diff(edges))
+    return float(edges[widest : widest + 2].mean())

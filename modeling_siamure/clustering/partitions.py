@@ -170,6 +170,42 @@ def means_of(
     return (sums / counts[:, None]).astype(np.float32)
 
 
+def fill_empty_clusters(
+    embeddings: np.ndarray, clusters: Clusters, batch_size: int = 16384
+) -> Clusters:
+    """Give each cluster without embeddings the embedding farthest from its own centroid.
+
+    A centroid may be the nearest one of no embedding, not even of those that it is the mean of.
+    k-means fills such clusters in the same way.
+
+    Args:
+        embeddings: h, `(rows, size)`; at least as many different ones as clusters.
+        clusters: Each embedding belongs to the nearest centroid.
+        batch_size: Rows that are read at once.
+
+    >>> rows = np.array([[1.0, 0.0], [1.0, 0.5], [0.0, 1.0]])
+    >>> clusters = Clusters(np.zeros(3, int), np.array([[0.7, 0.4], [-1.0, 0.0]]))
+    >>> fill_empty_clusters(rows, clusters).labels
+    array([0, 0, 1])
+    """
+    labels = clusters.labels
+    centroids = clusters.centroids
+    for _ in centroids:  # a filled cluster may empty another one
+        sizes = np.bincount(labels, minlength=len(centroids))
+        if sizes.all():
+            break
+        distances = np.empty(len(labels))
+        for start in range(0, len(labels), batch_size):
+            batch = slice(start, start + batch_size)
+            offsets = normalize(embeddings[batch]) - centroids[labels[batch]]
+            distances[batch] = np.linalg.norm(offsets, axis=1)
+        farthest = np.where(sizes[labels] > 1, distances, -1).argmax()
+        centroids = centroids.copy()
+        centroids[sizes.argmin()] = normalize(embeddings[farthest : farthest + 1])[0]
+        labels = assign(embeddings, centroids)
+    return Clusters(labels, centroids, clusters.method)
+
+
 def count_micro_clusters(num_clusters: int) -> int:
     """Return the number of micro-clusters that initialize a cluster head: four per cluster or more.
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from ..clustering.assignment import Assignment, RejectionRule, assign_rows, fit_
 from ..clustering.descriptions import ClusterDescription, describe_clusters
 from ..clustering.hierarchy import relation_tree
 from ..clustering.num_clusters import NumClustersEstimate, estimate_num_clusters
+from ..configuration_siamure import UNASSIGNED
 from ..health import MULTILINGUAL_ENCODER
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ class DiscoveryResult:
         num_clusters: C, and the evidence for it.
         clusters: Centroids and sizes, the largest cluster first, and the method that found them.
         assignment: Where each row belongs.
-        rejection: The rule by which rows belong to no cluster; `None` if all belong to one.
+        rejection: How clear a row's cluster is, and which rows belong to none.
         descriptions: Name, words and examples of each cluster.
         tree: Ward's tree on the centroids, for `cut_tree`.
     """
@@ -33,7 +34,7 @@ class DiscoveryResult:
     num_clusters: NumClustersEstimate
     clusters: Clusters
     assignment: Assignment
-    rejection: RejectionRule | None
+    rejection: RejectionRule
     descriptions: list[ClusterDescription]
     tree: np.ndarray
 
@@ -52,6 +53,7 @@ def analyze(
     compared_rows: int = 10_000,
     num_components: int | None = None,
     divides_type_pairs: bool = True,
+    max_unassigned: float = 0.1,
 ) -> DiscoveryResult:
     """Find and name the relations in the embeddings of a corpus.
 
@@ -70,6 +72,7 @@ def analyze(
         num_components: See `cluster_embeddings`.
         divides_type_pairs: Whether the consensus may answer with parts of type pairs; not where h
             holds the types already.
+        max_unassigned: Largest share of the rows that may belong to no cluster.
 
     Raises:
         ValueError: There are fewer different rows than clusters.
@@ -112,12 +115,20 @@ def analyze(
     sizes = np.array(clusters.sizes)
     largest_first = np.argsort(-sizes, kind="stable")
     centroids = clusters.centroids[largest_first]
-    assignment = assign_rows(embeddings, centroids, sizes[largest_first].tolist())
+    rejection = fit_rejection(embeddings, centroids, max_unassigned, seed)
+    if not reject_outliers:
+        rejection = replace(rejection, max_distances=None, num_doubtful=0)
+    assignment = assign_rows(embeddings, centroids, sizes[largest_first].tolist(), rejection)
     clusters = Clusters(assignment.clusters, centroids, clusters.method)
-    rejection = None
-    if reject_outliers:
-        rejection = fit_rejection(embeddings, assignment, number, seed)
-        assignment = rejection.apply(assignment)
+    if rejection.num_doubtful:
+        logger.warning(
+            "%d of %d rows are far from their cluster or between two; the %d least clear of them "
+            "stay unassigned (max_unassigned=%s)",
+            rejection.num_doubtful,
+            len(embeddings),
+            (assignment.labels == UNASSIGNED).sum(),
+            max_unassigned,
+        )
     assigned = Clusters(assignment.labels, centroids, clusters.method)
     descriptions = describe_clusters(texts, embeddings, assigned, assignment.margins)
     tree = relation_tree(centroids, context_size)

@@ -1,5 +1,7 @@
 """From somebody's corpus to named relations, in scikit-learn's manner."""
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_type_hints
 
@@ -10,6 +12,8 @@ from transformers import set_seed
 
 from ..clustering import initialize_cluster_head
 from ..clustering.assignment import Assignment, RejectionRule, assign_rows
+from ..clustering.hierarchy import relation_tree
+from ..clustering.storage import load_clusters, save_clusters
 from ..data_collator import type_pairs
 from ..health import check_domain
 from ..recipe import Recipe
@@ -24,6 +28,8 @@ from .finetuning import finetune
 from .inputs import as_dataset
 from .rows import embed_rows, load_model, marked_texts, tokenize_rows, work_folder
 
+logger = logging.getLogger(__name__)
+
 
 class RelationDiscovery(ClusterMixin, BaseEstimator):
     """Find the relations of a corpus: embed its sentences, cluster and name them, assign others.
@@ -37,8 +43,8 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             those of the rows.
         finetune: Whether to train the recipe's model on the rows first.
         recipe: A `Recipe`, or its YAML file; by default that of this package.
-        reject_outliers: Whether rows far from every centroid, or between two, stay unassigned (see
-            `fit_rejection`).
+        reject_outliers: Whether rows far from their cluster, or between two, stay unassigned.
+        max_unassigned: Largest share of the rows of `fit` that may (see `fit_rejection`).
         seed: Fixes everything.
         work_dir: Where a run that is interrupted leaves what it has; `fit` or `predict` with the
             same rows resumes from it. By default nothing is left.
@@ -53,6 +59,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         clusters_: The clusters, the largest first, as `ClusterDescription`: name, size, type pairs,
             words, examples.
         clustering_method_: What found them.
+        rejection_: How clear a row's cluster is, and which rows belong to none.
         num_clusters_: The `NumClustersEstimate` that C was chosen by; without trials if it was
             given.
         tree_: Ward's tree on the centroids, for `cut_tree`.
@@ -82,6 +89,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         finetune: bool = False,
         recipe: str | Recipe | None = None,
         reject_outliers: bool = True,
+        max_unassigned: float = 0.1,
         seed: int = 0,
         work_dir: str | None = None,
         show_progress: bool = False,
@@ -92,6 +100,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         self.finetune = finetune
         self.recipe = recipe
         self.reject_outliers = reject_outliers
+        self.max_unassigned = max_unassigned
         self.seed = seed
         self.work_dir = work_dir
         self.show_progress = show_progress
@@ -119,6 +128,8 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
     def _fit(self, dataset: Dataset) -> None:
         number = self.num_clusters
         check_values(self.get_params(deep=False), get_type_hints(type(self).__init__))
+        if not 0 <= self.max_unassigned <= 1:
+            raise ValueError(f"max_unassigned={self.max_unassigned}: it must be from 0 to 1")
         if self.model_name_or_path and self.finetune:
             raise ValueError("model_name_or_path and finetune exclude each other; give one of them")
         dataset = as_dataset(dataset)
@@ -158,10 +169,12 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             self.show_progress,
             num_components=args.clustering_components,
             divides_type_pairs=not self.model_.config.type_weight,
+            max_unassigned=self.max_unassigned,
         )
         self.num_clusters_ = result.num_clusters
         self.clusters_ = result.descriptions
         self.clustering_method_ = result.clusters.method
+        self.rejection_ = result.rejection
         self.tree_ = result.tree
         self.assignment_ = result.assignment.scatter(positions, len(dataset))
         self.labels_ = self.assignment_.labels
@@ -177,8 +190,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             torch.as_tensor(result.clusters.centroids),
             result.clusters.sizes,
             [cluster.name for cluster in self.clusters_],
-            result.rejection.max_distances if result.rejection else None,
-            result.rejection.min_margin if result.rejection else None,
+            **result.rejection.fields_of_model(),
         )
 
     @bars_as_asked
@@ -199,6 +211,10 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         centroids = self.model_.cluster_centroids.cpu().numpy()
         sizes = self.model_.config.cluster_sizes
         rule = RejectionRule.from_config(self.model_.config)
+        if not self.reject_outliers:
+            rule = replace(rule, max_distances=None)
+        elif rule.max_distances is None:
+            logger.warning("this model holds no thresholds, so no row is left unassigned")
         assignment = broadcast_from_main(assign_rows, embeddings, centroids, sizes, rule)
         check_domain(assignment.clusters, assignment.distances, self.model_.config, self.strict)
         return assignment.scatter(positions, len(dataset))
@@ -207,9 +223,11 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
     def from_pretrained(cls, path: str, **options) -> "RelationDiscovery":
         """Load a discovery that assigns rows to the clusters that a model holds.
 
+        `clusters_` and `tree_` are those of the clusters, as after `fit`.
+
         Args:
-            path: Folder or hub name of the model.
-            options: `recipe`, `work_dir`, `show_progress` and `strict`.
+            path: Folder or hub name of the model, or the output folder of `siamure discover`.
+            options: `recipe`, `reject_outliers`, `work_dir`, `show_progress` and `strict`.
 
         Raises:
             ValueError: It is no siamure model, or holds no clusters.
@@ -217,10 +235,10 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         discovery = cls(model_name_or_path=path, **options)
         with library_bars(discovery.show_progress):
             discovery.model_, discovery.tokenizer_ = load_model(path)
-        if not discovery.model_.config.cluster_sizes:
-            raise ValueError(
-                f"{path} holds no clusters; `siamure discover` or a finished training stores them"
-            )
+        config = discovery.model_.config
+        discovery.clusters_ = load_clusters(str(discovery.model_.name_or_path), config)
+        centroids = discovery.model_.cluster_centroids.numpy()
+        discovery.tree_ = relation_tree(centroids, config.context_size)
         recipe = Recipe.of(discovery.recipe)
         overrides = {"disable_tqdm": not discovery.show_progress}
         discovery.training_args_ = recipe.training_arguments("", **overrides)
@@ -229,5 +247,6 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
     def save_pretrained(self, path: str | Path) -> None:
         """Save model and tokenizer, for `from_pretrained`, the Auto classes and the pipeline."""
         self.model_.save_pretrained(path)
+        save_clusters(path, self.clusters_)
         self.tokenizer_.save_pretrained(path)
         flush(path)

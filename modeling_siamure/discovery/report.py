@@ -66,7 +66,13 @@ def summarize(discovery: RelationDiscovery) -> str:
     for label, name in ((UNASSIGNED, "unassigned"), (SKIPPED, "skipped")):
         if count := int((labels == label).sum()):
             parts.append(f"{count:,} {name}")
-    return f"{', '.join(parts)}. {_how_embedded(discovery)} {_how_clustered(discovery)}"
+    sentences = [_how_embedded(discovery), _how_clustered(discovery)]
+    if num_doubtful := discovery.rejection_.num_doubtful:
+        sentences.append(
+            f"{num_doubtful:,} sentences are far from their cluster or between two; of these, the "
+            f"least clear stay unassigned, at most {discovery.max_unassigned:.0%} of all."
+        )
+    return f"{', '.join(parts)}. {' '.join(sentences)}"
 
 
 def _how_embedded(discovery: RelationDiscovery) -> str:

@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 from ..data_collator import tokenize_dataset
 from ..embedding import embed_dataset
 from ..health import check_corpus, check_embeddings
+from ..markers import check_tokenizer
 from ..modeling_siamure import SiamUREModel
 from ..training.training_args import SiamURETrainingArguments
 from ..utils.distributed import broadcast_from_main
@@ -29,12 +30,14 @@ def load_model(path: str) -> tuple[SiamUREModel, PreTrainedTokenizerBase]:
     """Load a siamure model and its tokenizer.
 
     Args:
-        path: Folder or hub name.
+        path: Folder or hub name; or the output folder of `siamure discover`, which holds a model.
 
     Raises:
         ValueError: It is another model, or damaged.
         OSError: There is no such model.
     """
+    if Path(path, "model", "config.json").exists() and not Path(path, "config.json").exists():
+        path = str(Path(path, "model"))
     with loading(path):
         # No code that lies beside the weights: the package has its own.
         config = AutoConfig.from_pretrained(path, trust_remote_code=False)
@@ -43,7 +46,9 @@ def load_model(path: str) -> tuple[SiamUREModel, PreTrainedTokenizerBase]:
                 f"{path} holds no siamure model; give one that siamure trained, or leave it out"
             )
         model = SiamUREModel.from_pretrained(path)
-        return model, AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    check_tokenizer(tokenizer, model.config.first_marker_id, model.config.entity_types)
+    return model, tokenizer
 
 
 def marked_texts(dataset: Dataset) -> list[str]:

@@ -28,6 +28,7 @@ from transformers import (
 )
 
 from ..clustering import Clusters, cluster_embeddings, initialize_cluster_head, kmeans, ward
+from ..clustering.assignment import fit_rejection
 from ..clustering.descriptions import ClusterDescription, describe_clusters
 from ..clustering.neighbors import (
     mutual_neighbors,
@@ -36,6 +37,7 @@ from ..clustering.neighbors import (
     neighbor_overlap,
     require_faiss,
 )
+from ..clustering.storage import save_clusters
 from ..clustering.type_pairs import MIN_AGREEMENT, neighbor_agreement_beyond_types
 from ..data_collator import RelationCollator, relation_labels, tokenize_dataset, type_pairs
 from ..embedding import Embeddings, embed_dataset
@@ -490,8 +492,11 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         self.clusters = broadcast_from_main(describe_clusters, texts, embeddings, clusters)
         self.clustering_method = clusters.method
         names = [cluster.name for cluster in self.clusters]
+        rule = broadcast_from_main(
+            fit_rejection, embeddings, clusters.centroids, seed=self.args.seed
+        )
         centroids = torch.as_tensor(clusters.centroids)
-        self.model.set_clusters(centroids, clusters.sizes, names)
+        self.model.set_clusters(centroids, clusters.sizes, names, **rule.fields_of_model())
         return clusters
 
     def embed(
@@ -669,6 +674,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
                     text = json.dumps(results, indent=2, sort_keys=True) + "\n"
                     atomic_write(folder / "all_results.json", text)
                     self.create_model_card(results=results, folder=folder, **card)
+                    save_clusters(folder, self.clusters)
                     write_record(folder / RUN_FILE, {"run": run})
         except Exception as error:
             if not is_disk_full(error):

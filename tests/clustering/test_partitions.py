@@ -6,8 +6,24 @@ import numpy as np
 import pytest
 import torch
 
-from modeling_siamure.clustering import assign, initialize_cluster_head, kmeans, ward
-from modeling_siamure.clustering.partitions import centroids_of, means_of, reduce_dimensions
+from modeling_siamure.clustering import Clusters, assign, initialize_cluster_head, kmeans, ward
+from modeling_siamure.clustering.partitions import (
+    centroids_of,
+    fill_empty_clusters,
+    means_of,
+    reduce_dimensions,
+)
+
+
+def test_a_cluster_that_is_nearest_to_no_row_is_filled():
+    """The centroid at -1 is nobody's; the row farthest from its own becomes one."""
+    angles = np.array([0.0, 0.1, 0.2, 1.0])
+    rows = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    centroids = np.array([[1.0, 0.1], [-1.0, 0.0]])
+    filled = fill_empty_clusters(rows, Clusters(assign(rows, centroids), centroids, "Ward"))
+    assert filled.labels.tolist() == [0, 0, 0, 1] and filled.method == "Ward"
+    np.testing.assert_allclose(filled.centroids, [[1, 0.1], rows[3] / 2])
+    assert fill_empty_clusters(rows, filled).centroids is filled.centroids
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
-from scipy.special import softmax
 
 from modeling_siamure.clustering import Clusters, kmeans
 from modeling_siamure.clustering.assignment import UNASSIGNED
@@ -43,10 +42,10 @@ def test_values_by_hand(method, tmp_path, monkeypatch):
     assert result.assignment.labels.tolist() == [1, 0, 0, 1, 0, 0]
     np.testing.assert_allclose(result.assignment.distances, 0, atol=1e-6)
     np.testing.assert_allclose(result.assignment.margins, 1, atol=1e-6)
-    scale = 2 * 2 / (1 - (4**2 + 2**2) / 6**2)  # 2 C / variance
-    score = softmax(-scale / 2 * np.array([0, 2]))[0]
-    np.testing.assert_allclose(result.assignment.scores, score, rtol=1e-5)
-    np.testing.assert_allclose(result.rejection.max_distances, 1e-6, atol=1e-6)
+    # All partitions of halves of the rows agree.
+    np.testing.assert_allclose(result.assignment.scores, 1)
+    # The middle of the gap above 0, of which the window of 0.01 is the end.
+    np.testing.assert_allclose(result.rejection.max_distances, 0.005, atol=1e-6)
     assert [cluster.name for cluster in result.descriptions] == [
         "PERSON→FIRM · left",
         "PERSON→FIRM · leads",
@@ -84,7 +83,8 @@ def test_all_rows_are_kept_where_asked():
     embeddings, _ = make_blobs([60, 40, 30], 0.05)
     embeddings[0] = np.eye(16)[15]
     result = analyze(embeddings, texts_of(130), num_clusters=3, reject_outliers=False)
-    assert result.rejection is None and (result.assignment.labels >= 0).all()
+    assert result.rejection.max_distances is None and (result.assignment.labels >= 0).all()
+    assert result.assignment.scores[0] < result.assignment.scores[1]  # the outlier
     np.testing.assert_array_equal(result.assignment.labels, result.assignment.clusters)
 
 

@@ -1,8 +1,10 @@
 """From rows to named clusters, in Python."""
 
 import functools
+import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from modeling_siamure.clustering.assignment import Assignment
 from modeling_siamure.discovery import estimator
 from modeling_siamure.discovery.report import summarize
 from modeling_siamure.recipe import DEFAULT_RECIPE
+from tests.helpers.models import make_model
 from tests.helpers.rows import make_rows
 
 
@@ -110,8 +113,68 @@ def test_saved_and_loaded(fitted, rows, recipe, tmp_path):
         assert (answer["label"] == "unassigned") == (label == -1)
         assert answer["score"] == pytest.approx(score, abs=1e-4)
     assert -1 in assignment.labels  # so that the pipeline has left some unassigned too
-    rejected = rows["text"][int(np.flatnonzero(assignment.labels == -1)[0])]
-    assert ask(rejected, top_k=2)[0]["cluster"] >= 0  # a ranking of the clusters
+    rejected = int(np.flatnonzero(assignment.labels == -1)[0])
+    answer = ask(rows["text"][rejected])
+    assert answer["nearest_cluster"] == assignment.clusters[rejected]
+    ranked = ask(rows["text"][rejected], top_k=2)
+    assert ranked[0]["cluster"] == assignment.clusters[rejected] and ranked[1]["unassigned"]
+    kept = RelationDiscovery.from_pretrained(
+        str(tmp_path / "model"), recipe=recipe, reject_outliers=False
+    )
+    assert kept.predict(rows).labels.tolist() == assignment.clusters.tolist()
+
+
+def test_a_loaded_discovery_knows_its_clusters(fitted, tmp_path):
+    fitted.save_pretrained(tmp_path / "out" / "model")
+    for folder in (tmp_path / "out" / "model", tmp_path / "out"):
+        loaded = RelationDiscovery.from_pretrained(str(folder))
+        assert loaded.clusters_ == fitted.clusters_
+        np.testing.assert_allclose(loaded.tree_, fitted.tree_, rtol=1e-5)
+    # The names are those of the configuration, which may have been edited; without the file there
+    # are no examples.
+    config = json.loads((tmp_path / "out" / "model" / "config.json").read_text())
+    config["id2label"]["0"] = "renamed"
+    (tmp_path / "out" / "model" / "config.json").write_text(json.dumps(config))
+    loaded = RelationDiscovery.from_pretrained(str(tmp_path / "out"))
+    assert loaded.clusters_ == [replace(fitted.clusters_[0], name="renamed"), *fitted.clusters_[1:]]
+    file = tmp_path / "out" / "model" / "clusters.json"
+    for content, message in (
+        ("[", "does not describe clusters"),
+        ('[{"title": "a"}]', "does not describe clusters"),
+        ("[]", "describes 0 clusters, the model has 4"),
+    ):
+        file.write_text(content)
+        with pytest.raises(ValueError, match=message):
+            RelationDiscovery.from_pretrained(str(tmp_path / "out"))
+    file.unlink()
+    bare = RelationDiscovery.from_pretrained(str(tmp_path / "out")).clusters_
+    assert [cluster.name for cluster in bare] == ["renamed", *list(config["id2label"].values())[1:]]
+    assert [cluster.size for cluster in bare] == config["cluster_sizes"]
+
+
+def test_the_largest_share_that_stays_unassigned(recipe, rows, caplog):
+    capped = RelationDiscovery(12, recipe=recipe, max_unassigned=0.02).fit(rows)
+    (message,) = [record.getMessage() for record in caplog.records if "max_unas" in record.msg]
+    doubtful = capped.rejection_.num_doubtful
+    num_unassigned = int((capped.labels_ == -1).sum())
+    assert message == (
+        f"{doubtful} of 60 rows are far from their cluster or between two; the {num_unassigned} "
+        "least clear of them stay unassigned (max_unassigned=0.02)"
+    )
+    assert num_unassigned <= 1 < doubtful
+    assert f"{doubtful} sentences are far from their cluster" in summarize(capped)
+    assert "at most 2% of all" in summarize(capped)
+    assert min(cluster.size for cluster in capped.clusters_) > 0
+    free = RelationDiscovery(12, recipe=recipe, max_unassigned=0.9).fit(rows)
+    assert free.rejection_.num_doubtful == 0 and "are far from" not in summarize(free)
+
+
+def test_a_model_without_thresholds_says_so(encoder, rows, tmp_path, caplog):
+    model, tokenizer = make_model(encoder)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    assert (RelationDiscovery.from_pretrained(str(tmp_path)).predict(rows).labels >= 0).all()
+    assert "this model holds no thresholds, so no row is left unassigned" in caplog.text
 
 
 def test_scikit_learn_manner(recipe):
@@ -276,6 +339,7 @@ def test_keep_all(recipe, rows):
         ({"num_clusters": "many"}, "num_clusters='many'"),
         ({"num_clusters": 61}, "different rows can't form 61 clusters"),
         ({"model_name_or_path": "x", "finetune": True}, "exclude each other"),
+        ({"max_unassigned": 10}, "max_unassigned=10: it must be from 0 to 1"),
     ],
 )
 def test_mistakes(recipe, rows, options, message):

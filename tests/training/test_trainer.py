@@ -290,6 +290,11 @@ def test_clusters_are_stored(runs, tmp_path):
     loaded = SiamUREModel.from_pretrained(tmp_path)
     assert torch.equal(loaded.cluster_centroids, trainer.model.cluster_centroids)
     assert sum(loaded.config.cluster_sizes) == 60
+    # The thresholds too: rows unlike all of the training are unassigned.
+    embeddings = trainer.embed(trainer.train_dataset).relation
+    labels = loaded.assign_clusters(torch.from_numpy(np.array(embeddings)))
+    assert (labels == -1).float().mean() <= 0.1 and set(labels.tolist()) >= {0, 1, 2}
+    assert (loaded.assign_clusters(-loaded.cluster_centroids) == -1).all()
 
 
 def test_head_has_a_learning_rate_of_its_own(runs):
@@ -315,7 +320,9 @@ def test_collapse_is_called_by_name(encoder, rows, tmp_path, caplog):
 
 def test_too_few_rows(encoder, rows, tmp_path):
     with pytest.raises(
-        ValueError, match="5 training examples are too few for 3 clusters and 5 neighbors"
+        ValueError,
+        match="5 training examples are too few for 3 clusters and 5 neighbors each; give 6 or more, "
+        "or lower num_clusters or num_neighbors",
     ):
         make_trainer(encoder, rows.select(range(5)), tmp_path)
 
