@@ -1,6 +1,7 @@
 """What a person gets wrong on a command line: one line that says what to do, and exit status 2."""
 
 import functools
+import re
 
 import pytest
 import yaml
@@ -98,7 +99,7 @@ def test_a_value_in_a_recipe_and_on_a_line(name, recipe, rows_file, tmp_path, ca
         )
     ]
     for line in lines:
-        pytest.raises(ValueError, match=said).__exit__(ValueError, ValueError(line), None)
+        assert re.search(said, line)
     assert not (tmp_path / "out").exists()
 
 

@@ -489,7 +489,7 @@ def test_a_tokenizer_of_another_model_is_refused(saved, encoder):
         with pytest.raises(ValueError, match="the tokenizer does not have the markers"):
             load(saved)
     (saved / "tokenizer.json").write_text("{")
-    with pytest.raises(ValueError, match=r"the tokenizer of .* can't be read"):
+    with pytest.raises(ValueError, match=r"can't be loaded: its files are damaged"):
         discovery_of(saved)
 
 

@@ -44,7 +44,7 @@ def main() -> None:
         effective = float(np.exp(-(shares * np.log(shares)).sum()))
         chosen = [estimate.chosen for estimate in estimates]
         candidates = estimates[0].candidates
-        trials = [{**vars(trial), "excess": trial.excess} for trial in estimates[0].trials]
+        trials = [vars(trial) for trial in estimates[0].trials]
         results[name] = {
             "gold": len(shares),
             "effective": effective,

@@ -13,9 +13,9 @@ from .partitions import (
     initialize_cluster_head,
     kmeans,
     means_of,
-    reduce_dimensions,
     ward,
 )
+from .relevant_components import relevant_components
 
 
 def cluster_embeddings(
@@ -40,8 +40,8 @@ def cluster_embeddings(
         type_pairs: See `consensus`.
         context_size: See `consensus`.
         show_progress: Whether to show a progress bar.
-        num_components: Principal components of h that are clustered (see `reduce_dimensions`); each
-            row then belongs to the nearest centroid of h. By default h itself is clustered.
+        num_components: Components of h that are clustered (see `relevant_components`); each row
+            then belongs to the nearest centroid of h. By default h itself is clustered.
 
     Raises:
         ValueError: There are fewer rows than clusters, or the method is another.
@@ -50,26 +50,24 @@ def cluster_embeddings(
     >>> cluster_embeddings(rows, 2, method="kmeans").method
     'k-means'
     """
-    if num_components is not None:
-        check_size(embeddings, num_clusters)
-        reduced = reduce_dimensions(embeddings, num_components, seed)
-        clusters = cluster_embeddings(
-            reduced,
-            num_clusters,
-            method,
-            seed,
-            kmeans_restarts,
-            type_pairs,
-            show_progress=show_progress,
-        )
-        centroids = means_of(embeddings, clusters.labels, num_clusters)
-        clusters = Clusters(assign(embeddings, centroids), centroids, clusters.method)
-    elif method == "kmeans":
-        clusters = kmeans(embeddings, num_clusters, seed, kmeans_restarts)
-    elif method == "consensus":
+    if method == "consensus":
         clusters = consensus(
-            embeddings, num_clusters, seed, type_pairs, context_size, show_progress
+            embeddings,
+            num_clusters,
+            seed,
+            type_pairs,
+            context_size,
+            show_progress,
+            num_components,
         )
+    elif method == "kmeans" and num_components is None:
+        clusters = kmeans(embeddings, num_clusters, seed, kmeans_restarts)
+    elif method == "kmeans":
+        check_size(embeddings, num_clusters)
+        components = relevant_components(embeddings, num_components, seed)
+        labels = kmeans(components, num_clusters, seed, kmeans_restarts).labels
+        centroids = means_of(embeddings, labels, num_clusters)
+        clusters = Clusters(assign(embeddings, centroids), centroids, "k-means")
     else:
         raise ValueError(f"clustering method {method!r}: it must be 'kmeans' or 'consensus'")
     return fill_empty_clusters(embeddings, clusters)

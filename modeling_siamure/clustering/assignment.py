@@ -191,7 +191,7 @@ def fit_rejection(
     keys = np.stack([value.round(4) for value in values], axis=1)
     different = np.sort(np.unique(keys, axis=0, return_index=True)[1])
     rule = RejectionRule(None)
-    if num_clusters > 1:
+    if num_clusters > 1 and len(different) > 1:
         drawn = different[sample_rows(len(different), seed, sample_size)]
         rows = normalize(embeddings[drawn])
         parts = _resampled_parts(rows, num_clusters, seed, num_resamples)

@@ -9,7 +9,8 @@ import logging
 
 import numpy as np
 import torch
-from sklearn.cluster import AgglomerativeClustering
+from scipy.cluster.hierarchy import cut_tree, linkage
+from scipy.spatial.distance import pdist
 from sklearn.preprocessing import normalize
 from torch import nn
 from tqdm.auto import tqdm
@@ -28,6 +29,7 @@ from .partitions import (
     sample_rows,
     ward,
 )
+from .relevant_components import relevant_components
 from .type_pairs import MIN_AGREEMENT, chance_corrected_agreement, count_frequent, divide_type_pairs
 
 logger = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ def consensus(
     type_pairs: np.ndarray | None = None,
     context_size: int = 0,
     show_progress: bool = False,
+    num_components: int | None = None,
     num_heads: int = 6,
     num_neighbors: int = 20,
     sample_size: int = 4096,
@@ -47,10 +50,12 @@ def consensus(
 ) -> Clusters:
     """Cluster h such that neighbors share a cluster.
 
-    Cluster heads are trained on h as it is, each from a start of its own, so that a row and its
-    mutual nearest neighbors agree and all clusters are used (Eq. 7). Average linkage on the share
-    of heads that separate two rows joins them. Each row then belongs to the nearest centroid, so
-    that rows to come are assigned alike.
+    Cluster heads are trained on h as it is, or on its relevant components, so that a row and its
+    mutual nearest neighbors agree and all clusters are used (Eq. 7). Each has a start of its own:
+    Ward's method, which keeps large groups whole; of relevant components, every other one k-means,
+    which is as good there and parts them. Average linkage on the share of heads that separate two
+    rows joins them; what stays alone there is no cluster. Each row then belongs to the nearest
+    centroid of h, so that rows to come are assigned alike.
 
     A corpus may have few relations that are frequent and many that are rare. Clusters of similar
     size then cut through the frequent ones, and neighbors agree on them hardly better than any two
@@ -68,6 +73,8 @@ def consensus(
             types.
         context_size: Number of h's last dimensions that hold the words between the mentions.
         show_progress: Whether to show a progress bar.
+        num_components: Relevant components that the heads see (see `relevant_components`); by
+            default they see h.
         num_heads: Number of cluster heads.
         num_neighbors: K.
         sample_size: Rows in the sample.
@@ -106,13 +113,27 @@ def consensus(
             method = "parts of type pairs"
             labels = divide_type_pairs(rows, pairs, num_clusters, context_size, seed)
     if labels is None:
+        inputs = rows
+        if num_components is not None:
+            inputs = normalize(relevant_components(rows, num_components, seed, num_neighbors))
+            neighbors = search_blocks(inputs, neighbors.shape[1]).indices.numpy()
+            neighbors = mutual_neighbors(neighbors)
         heads = tqdm(
             range(num_heads),
             desc="Clustering: training the heads that vote",
             disable=not show_progress,
         )
-        votes = [_train_head(rows, neighbors, num_clusters, num_heads * seed + i) for i in heads]
-        labels = _merge_votes(np.stack(votes, axis=1), num_clusters)
+        votes = [
+            _train_head(
+                inputs,
+                neighbors,
+                num_clusters,
+                num_heads * seed + i,
+                by_kmeans=num_components is not None and i % 2 == 1,
+            )
+            for i in heads
+        ]
+        labels = _merge_votes(np.stack(votes, axis=1), inputs, num_clusters)
     centroids = centroids_of(rows, labels)
     return Clusters(assign(embeddings, centroids), centroids, method)
 
@@ -122,6 +143,7 @@ def _train_head(
     neighbors: np.ndarray,
     num_clusters: int,
     seed: int,
+    by_kmeans: bool = False,
     num_steps: int = 240,
     batch_size: int = 256,
     learning_rate: float = 1e-3,
@@ -131,7 +153,10 @@ def _train_head(
     """Return the partition `(rows,)` of one head, after its training on L2-normalized rows."""
     rng = np.random.default_rng(seed)
     head = nn.utils.skip_init(nn.Linear, rows.shape[1], num_clusters)
-    start = ward(rows, num_clusters, seed, count_micro_clusters(num_clusters))
+    if by_kmeans:
+        start = kmeans(rows, num_clusters, seed, num_restarts=1)
+    else:
+        start = ward(rows, num_clusters, seed, count_micro_clusters(num_clusters))
     initialize_cluster_head(head, rows, start)
     optimizer = torch.optim.Adam(head.parameters(), learning_rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, num_steps)
@@ -155,10 +180,24 @@ def _train_head(
         return head(inputs).argmax(dim=-1).numpy()
 
 
-def _merge_votes(votes: np.ndarray, num_clusters: int) -> np.ndarray:
-    """Join rows by average linkage on the share of votes `(rows, heads)` in which they differ."""
-    distances = np.zeros((len(votes), len(votes)), dtype=np.float32)
-    for vote in votes.T:
-        distances += vote[:, None] != vote
-    linkage = AgglomerativeClustering(num_clusters, metric="precomputed", linkage="average")
-    return linkage.fit_predict(distances)
+def _merge_votes(
+    votes: np.ndarray, rows: np.ndarray, num_clusters: int, min_share: float = 0.1
+) -> np.ndarray:
+    """Join rows by average linkage on the share of votes `(rows, heads)` in which they differ.
+
+    The tree is cut where it first has C groups of a size: a tenth of what equal clusters have. The
+    rows of other groups belong to the nearest centroid.
+    """
+    tree = linkage(pdist(votes, "hamming"), "average")
+    smallest = max(2, min_share * len(votes) / num_clusters)
+    most = min(2 * num_clusters + 50, len(votes))
+    cuts = cut_tree(tree, range(num_clusters, most + 1)).T
+    groups = next(
+        (cut for cut in cuts if (np.bincount(cut) >= smallest).sum() >= num_clusters), cuts[0]
+    )
+    sizes = np.bincount(groups)
+    largest_first = np.argsort(-sizes, kind="stable")[:num_clusters]
+    is_kept = np.isin(groups, largest_first)
+    labels = np.searchsorted(np.sort(largest_first), groups)
+    centroids = centroids_of(rows[is_kept], labels[is_kept])
+    return np.where(is_kept, labels, assign(rows, centroids))

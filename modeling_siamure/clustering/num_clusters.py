@@ -3,19 +3,13 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
-from sklearn.metrics import (
-    adjusted_rand_score,
-    completeness_score,
-    pairwise_distances_argmin,
-    silhouette_score,
-)
+from sklearn.metrics import completeness_score, silhouette_score
+from sklearn.metrics.pairwise import cosine_distances
 from sklearn.preprocessing import normalize
 from tqdm.auto import tqdm
 
-from .partitions import centroids_of
+from .partitions import reduce_dimensions, sample_rows
 
 
 @dataclass(frozen=True)
@@ -24,40 +18,39 @@ class NumClustersTrial:
 
     Attributes:
         num_clusters: C.
-        stability: Mean adjusted Rand index between the partitions that halves of the rows lead to.
-        reference_stability: The same for structureless rows: normally distributed, with the same
-            variances.
-        silhouette: Mean silhouette of the rows.
+        silhouette: Mean silhouette of the rows (Rousseeuw 1987), -1 to 1.
         repeats_types: How far the entity types of a row decide on its cluster, 0 to 1
             (completeness).
-        is_candidate: Whether the excess of stability over the reference has a local maximum here.
+        is_candidate: Whether the silhouette has a local maximum here.
     """
 
     num_clusters: int
-    stability: float
-    reference_stability: float
     silhouette: float
     repeats_types: float = 0.0
     is_candidate: bool = False
 
-    @property
-    def excess(self) -> float:
-        """Stability of the clusters beyond that of structureless rows."""
-        return self.stability - self.reference_stability
-
 
 @dataclass(frozen=True)
 class NumClustersEstimate:
-    """The chosen number of clusters, and all that were tried, by size."""
+    """The chosen number of clusters, and all that were tried, by size.
+
+    Attributes:
+        chosen: C.
+        trials: The evidence.
+        plateau: The least and the largest number that are nearly as good; C lies between them.
+        reference: Mean silhouette of as many clusters of structureless rows.
+    """
 
     chosen: int
     trials: list[NumClustersTrial]
+    plateau: tuple[int, int] = (1, 1)
+    reference: float = 0.0
 
     @property
     def candidates(self) -> list[int]:
-        """The candidates, those with the largest excess first."""
+        """The candidates, those with the largest silhouette first."""
         candidates = [trial for trial in self.trials if trial.is_candidate]
-        candidates.sort(key=lambda trial: -trial.excess)
+        candidates.sort(key=lambda trial: -trial.silhouette)
         return [trial.num_clusters for trial in candidates]
 
 
@@ -66,26 +59,26 @@ def estimate_num_clusters(
     type_pairs: np.ndarray | None = None,
     seed: int = 0,
     show_progress: bool = False,
-    sample_size: int = 3000,
+    sample_size: int = 2000,
     num_components: int = 64,
-    max_clusters: int = 160,
-    num_trials: int = 24,
+    max_clusters: int = 100,
+    num_trials: int = 30,
     rows_per_cluster: int = 10,
-    clear_excess: float = 0.2,
-    nearly_best: float = 0.9,
+    nearly_best: float = 0.95,
+    clear_silhouette: float = 0.05,
 ) -> NumClustersEstimate:
     """Estimate the number of clusters of h, without labels.
 
-    For numbers C that grow by a constant factor, Ward's tree of half of a sample, cut into C,
-    partitions all of the sample; the partitions agree the more, the more real the clusters are
-    (stability, Lange et al. 2004). The tree joins small k-means clusters, as the start of the
-    consensus does; one tree per half serves all numbers. Few clusters agree by themselves, so that
-    of structureless rows with the same variances is subtracted, as the gap statistic does
-    (Tibshirani et al. 2001). Local maxima of this excess are candidates. **The largest candidate
-    with at least nine tenths of the best excess is chosen**: a corpus has coarse and fine groups
-    that are equally real, and clusters that are too fine can be joined in the tree, while those
-    that are too coarse can't be parted. Where no excess reaches 0.2, there is one cluster.
-    Silhouette and entity types stand beside for the reader; they do not choose.
+    For numbers C that grow by a constant factor, k-means partitions a sample of h in its largest
+    principal components, and the mean silhouette by cosine tells how much nearer rows are to their
+    own cluster than to the next (Rousseeuw 1987; PromptORE chooses by it too). Its maximum is flat,
+    and where on the flat part it lies is a matter of the draw. So **the middle of the plateau is
+    chosen**: of the numbers next to the best one whose silhouette is at least 95 % of the best, the
+    geometric mean. Where the best silhouette is not above that of structureless rows, normally
+    distributed with the same variances, there is one cluster. Entity types stand beside for the
+    reader; they do not choose.
+
+    Where a corpus has many rare relations, the plateau lies near the number of the frequent ones.
 
     Args:
         embeddings: h, `(rows, size)`.
@@ -96,80 +89,46 @@ def estimate_num_clusters(
         num_components: Largest principal components in which they are compared.
         max_clusters: Largest number that is tried.
         num_trials: How many numbers are tried.
-        rows_per_cluster: Rows of the sample per cluster at least: of fewer, no stability can be
-            told.
-        clear_excess: Excess of stability below which rows fall into clusters no more than
-            structureless ones would.
-        nearly_best: Share of the best excess that a candidate must have.
+        rows_per_cluster: Rows of the sample per cluster at least.
+        nearly_best: Share of the best silhouette that the plateau has.
+        clear_silhouette: How far the best silhouette must be above that of structureless rows.
 
     >>> noise = np.random.default_rng(0).normal(0, 0.02, (120, 4))
     >>> estimate_num_clusters(np.repeat(np.eye(4), 30, axis=0) + noise).chosen
     4
     """
-    rng = np.random.default_rng(seed)
-    drawn = np.sort(rng.permutation(len(embeddings))[:sample_size])
-    rows = normalize(embeddings[drawn])
+    drawn = sample_rows(len(embeddings), seed, sample_size)
+    sample = normalize(embeddings[drawn])
     # Too few different rows to tell.
-    if len(np.unique(rows.round(6), axis=0)) < 2 * rows_per_cluster:
+    if len(np.unique(sample.round(6), axis=0)) < 2 * rows_per_cluster:
         return NumClustersEstimate(1, [])
-    rows = PCA(min(num_components, *rows.shape), random_state=seed).fit_transform(rows)
-    reference = rng.normal(0, rows.std(axis=0), rows.shape)
+    reduced = reduce_dimensions(sample, num_components)
+    rows = normalize(reduced)
+    distances = cosine_distances(rows)
     largest = min(max_clusters, len(rows) // rows_per_cluster)
     numbers = sorted({round(number) for number in np.geomspace(2, largest, num_trials)})
-    with tqdm(desc="Trying numbers of clusters", disable=not show_progress) as bar:
-        stability = _stability(rows, numbers, seed, bar)
-        by_chance = _stability(reference, numbers, seed, bar)
     trials = []
-    for number, labels, agreement, chance_agreement in zip(
-        numbers, _cut(rows, rows, numbers, seed), stability, by_chance, strict=True
-    ):
-        silhouette = float(silhouette_score(rows, labels)) if len(set(labels)) > 1 else 0.0
+    for number in tqdm(numbers, desc="Trying numbers of clusters", disable=not show_progress):
+        labels = KMeans(number, n_init=4, random_state=seed).fit_predict(rows)
+        silhouette = float(silhouette_score(distances, labels, metric="precomputed"))
         types = 0.0 if type_pairs is None else float(completeness_score(type_pairs[drawn], labels))
-        trials.append(NumClustersTrial(number, agreement, chance_agreement, silhouette, types))
-    excess = [-np.inf, *(trial.excess for trial in trials), -np.inf]
+        trials.append(NumClustersTrial(number, silhouette, types))
+    silhouettes = [trial.silhouette for trial in trials]
+    bounded = [-np.inf, *silhouettes, -np.inf]
     for i, trial in enumerate(trials):
-        is_candidate = trial.excess > clear_excess and excess[i] < excess[i + 1] >= excess[i + 2]
+        is_candidate = bounded[i] < bounded[i + 1] >= bounded[i + 2]
         trials[i] = replace(trial, is_candidate=is_candidate)
-    candidates = [trial for trial in trials if trial.is_candidate]
-    least = nearly_best * max((trial.excess for trial in candidates), default=0)
-    return NumClustersEstimate(
-        max((trial.num_clusters for trial in candidates if trial.excess >= least), default=1),
-        trials,
-    )
-
-
-def _stability(
-    rows: np.ndarray, numbers: list[int], seed: int, bar: tqdm, num_resamples: int = 8
-) -> list[float]:
-    """Return how well partitions from halves of the rows agree, for each number of clusters."""
-    bar.total = (bar.total or 0) + num_resamples
-    partitions = []
-    for resample in range(num_resamples):
-        half = np.random.default_rng([seed, resample]).permutation(len(rows))[: len(rows) // 2]
-        partitions.append(_cut(rows[half], rows, numbers, seed + resample))
-        bar.update()
-    pairs = [(one, other) for i, one in enumerate(partitions) for other in partitions[:i]]
-    agreement = [
-        [adjusted_rand_score(*cut) for cut in zip(one, other, strict=True)] for one, other in pairs
-    ]
-    return np.mean(agreement, axis=0).tolist()
-
-
-def _cut(
-    fitted: np.ndarray,
-    rows: np.ndarray,
-    numbers: list[int],
-    seed: int,
-    num_micro_clusters: int = 400,
-) -> list[np.ndarray]:
-    """Return the clusters of rows, for each number of them, by Ward's tree of other rows."""
-    num_micro_clusters = min(num_micro_clusters, len(fitted) // 2)
-    micro_clusters = KMeans(num_micro_clusters, n_init=1, random_state=seed).fit(fitted)
-    tree = linkage(micro_clusters.cluster_centers_, "ward")
-    partitions = []
-    for number in numbers:
-        labels = fcluster(tree, number, "maxclust")[micro_clusters.labels_]
-        # Where rows are equal, micro-clusters may be empty.
-        labels = np.unique(labels, return_inverse=True)[1]
-        partitions.append(pairwise_distances_argmin(rows, centroids_of(fitted, labels)))
-    return partitions
+    best = int(np.argmax(silhouettes))
+    noise = np.random.default_rng(seed).normal(0, reduced.std(axis=0), reduced.shape)
+    labels = KMeans(numbers[best], n_init=4, random_state=seed).fit_predict(normalize(noise))
+    reference = float(silhouette_score(normalize(noise), labels, metric="cosine"))
+    if silhouettes[best] < reference + clear_silhouette:
+        return NumClustersEstimate(1, trials, reference=reference)
+    first = last = best
+    while first > 0 and silhouettes[first - 1] >= nearly_best * silhouettes[best]:
+        first -= 1
+    while last + 1 < len(trials) and silhouettes[last + 1] >= nearly_best * silhouettes[best]:
+        last += 1
+    plateau = (numbers[first], numbers[last])
+    chosen = round(float(np.exp(np.log(numbers[first : last + 1]).mean())))
+    return NumClustersEstimate(chosen, trials, plateau, reference)

@@ -239,7 +239,8 @@ def _content(
             [int(left), int(right), distance]
             for left, right, distance, _ in discovery.tree_.tolist()
         ],
-        "trials": [{**asdict(trial), "excess": trial.excess} for trial in estimate.trials],
+        "trials": [asdict(trial) for trial in estimate.trials],
+        "plateau": estimate.plateau,
         "chosen": estimate.chosen,
         "rule": _rule(discovery),
         "gold": _gold(discovery, dataset, scores, clusterings),
@@ -254,18 +255,19 @@ def _rule(discovery: RelationDiscovery) -> str:
             f"{estimate.chosen} clusters were asked for, or too few different sentences were there "
             "to tell."
         )
-    if not estimate.candidates:
-        return (
-            "No number of clusters is clearly more stable than it would be for structureless rows: "
-            "one cluster."
-        )
-    rule = (
-        f"{estimate.chosen} clusters: the finest clustering among those that are most stable when "
-        "half of the sentences are left out, beyond what structureless rows would show (excess at "
-        "least nine tenths of the best)."
+    best = max(trial.silhouette for trial in estimate.trials)
+    evidence = (
+        f"the silhouette, at best {best:.2f} ({estimate.reference:.2f} for structureless rows)"
     )
-    others = [str(number) for number in estimate.candidates if number != estimate.chosen]
-    return f"{rule} Further candidates: {', '.join(others)}." if others else rule
+    if estimate.chosen == 1:
+        return f"One cluster: by {evidence}, no number of clusters sets rows apart."
+    low, high = estimate.plateau
+    rule = (
+        f"{estimate.chosen} clusters: by {evidence}, {low} to {high} clusters are nearly as good, "
+        "and the middle is taken. Rare relations hardly count in it."
+    )
+    others = [str(number) for number in estimate.candidates if not low <= number <= high]
+    return f"{rule} Local maxima elsewhere: {', '.join(others)}." if others else rule
 
 
 def _gold(

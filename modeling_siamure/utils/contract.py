@@ -122,7 +122,7 @@ def check_values(values: Mapping[str, Any], hints: Mapping[str, Any]) -> None:
         _check_type(name, value, hints[name])
         if isinstance(value, numbers.Real):
             for limit in LIMITS.get(name, ()):
-                if not limit.is_met(float(value)):
+                if not limit.is_met(value):
                     choices = [repr(choice) for choice in _choices(hints[name])]
                     others = "".join(f", or {choice}" for choice in choices)
                     raise ValueError(f"{name}={value!r}: it must be {limit.words}{others}")

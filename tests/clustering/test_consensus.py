@@ -42,10 +42,37 @@ def test_votes_are_joined_as_by_hand(monkeypatch, num_clusters, expected):
     """Rows 0 and 1 never differ, row 2 differs from them in one of four votes, row 3 in all."""
     votes = [np.array([0, 0, 0, 1])] * 3 + [np.array([0, 0, 1, 1])]
     module = importlib.import_module("modeling_siamure.clustering.consensus")
-    monkeypatch.setattr(module, "_train_head", lambda rows, neighbors, number, seed: votes[seed])
+    monkeypatch.setattr(
+        module, "_train_head", lambda rows, neighbors, number, seed, by_kmeans: votes[seed]
+    )
     rows = np.eye(4, dtype=np.float32)  # each is nearest to its own centroid, however they join
     clusters = consensus(rows, num_clusters, num_heads=4)
     assert is_same_partition(clusters.labels, expected)
+
+
+def test_what_stays_alone_is_no_cluster(monkeypatch):
+    """One row differs from all in all votes: two groups of ten are the two clusters, not it."""
+    vote = np.repeat([0, 1, 2], [10, 10, 1])
+    votes = [vote, vote, np.repeat([0, 2], [20, 1]), np.repeat([0, 2], [20, 1])]
+    module = importlib.import_module("modeling_siamure.clustering.consensus")
+    monkeypatch.setattr(
+        module, "_train_head", lambda rows, neighbors, number, seed, by_kmeans: votes[seed]
+    )
+    rows = np.eye(3, dtype=np.float32)[vote]
+    rows[-1] = [0.1, 0.9, 0.3]
+    clusters = consensus(rows, 2, num_heads=4)
+    assert is_same_partition(clusters.labels, np.repeat([0, 1], [10, 11]))
+
+
+def test_heads_see_relevant_components():
+    """A direction in which even neighbors differ drowns the groups, until it is scaled down."""
+    rows, truth = make_blobs([80, 60, 40], 0.1)
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(180, 1)) * 1.5
+    rows = np.concatenate([rows, noise], axis=1).astype(np.float32)
+    plain = consensus(rows, 3).labels
+    scaled = consensus(rows, 3, num_components=8).labels
+    assert adjusted_rand_score(truth, scaled) > adjusted_rand_score(truth, plain)
 
 
 def test_many_rows_are_sampled(tmp_path):

@@ -51,7 +51,7 @@ def test_describe_counts(path, capsys):
         f"a|b     {'#' * 20} 1",
         "| relation | train |",
         "| &#36;leaves | 2 |",
-        "| a\\|b | 1 |",
+        "| a&#124;b | 1 |",
         "| (unlabeled) | 1 |",
         "| **all** | 4 |",
         "| (none) – (none) | 2 |",

@@ -24,8 +24,7 @@ def texts_of(number: int) -> list[str]:
 def test_values_by_hand(method, tmp_path, monkeypatch):
     """Two rows lie along the first axis, four along the second; their lengths do not count.
 
-    The words of the larger cluster: *left* in 3 of 4, elsewhere (0 + 1) / (2 + 2); *owns* in 1 of
-    4, which is not more than elsewhere.
+    Of the larger cluster's two different sentences, each verb stands in one.
     """
     monkeypatch.chdir(tmp_path)
     lengths = np.array([[2.0], [1], [3], [1], [1], [0.5]])
@@ -47,7 +46,7 @@ def test_values_by_hand(method, tmp_path, monkeypatch):
     # The middle of the gap above 0, of which the window of 0.01 is the end.
     np.testing.assert_allclose(result.rejection.max_distances, 0.005, atol=1e-6)
     assert [cluster.name for cluster in result.descriptions] == [
-        "PERSON→FIRM · left",
+        "PERSON→FIRM · left, owns",
         "PERSON→FIRM · leads",
     ]
     assert [cluster.size for cluster in result.descriptions] == [4, 2]

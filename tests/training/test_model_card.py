@@ -16,6 +16,7 @@ from modeling_siamure.training.model_card import (
     score_rows,
     write_model_card,
 )
+from modeling_siamure.utils.escaping import python_string
 
 SCORES = {"b3_f1": 0.5, "v_measure_f1": 0.25, "ari": 0.125}
 
@@ -82,7 +83,10 @@ def test_clusters_are_literal_in_a_table(card):
 def test_the_card_says_how_the_model_came_about(card):
     text = render_model_card(**card, license="mit", tags=["mine"])
     assert "{{" not in text and "# tiny" in text and 'model="tiny"' in text
-    assert f"ask({card['clusters'][0].examples[0]!r})" in text and "`PERSON`, `FIRM`" in text
+    assert (
+        f"ask({python_string(card['clusters'][0].examples[0])})" in text
+        and "`PERSON`, `FIRM`" in text
+    )
     assert "rows.jsonl, 60 sentences to train on" in text
     for setting in ("| learning_rate | 0.5 |", "| clusters found by | k-means |"):
         assert setting in text

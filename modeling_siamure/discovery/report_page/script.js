@@ -206,14 +206,18 @@ function drawEvidence() {
   const x = trials.map((trial) => trial.num_clusters);
   const line = (name, key, dash) => ({ name, x, y: trials.map((trial) => trial[key]), mode: "lines+markers", line: { dash } });
   const grid = { gridcolor: style("--line"), zeroline: false };
-  Plotly.react("evidence", [line("stability", "stability", "solid"), line("of structureless rows", "reference_stability", "dot"), line("excess", "excess", "dash"), line("silhouette", "silhouette", "dashdot")], layout({
+  const [from, to] = data.plateau;
+  Plotly.react("evidence", [line("silhouette", "silhouette", "solid"), line("decided by types", "repeats_types", "dot")], layout({
     margin: { l: 45, r: 10, t: 70, b: 40 }, showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, hovermode: "x",
     xaxis: { ...grid, type: "log", title: { text: "clusters" }, tickvals: x, ticktext: x }, yaxis: grid,
-    shapes: [{ type: "line", x0: data.chosen, x1: data.chosen, yref: "paper", y0: 0, y1: 1, line: { color: style("--accent") } }],
+    shapes: [
+      { type: "rect", x0: from, x1: to, yref: "paper", y0: 0, y1: 1, line: { width: 0 }, fillcolor: style("--accent"), opacity: 0.15 },
+      { type: "line", x0: data.chosen, x1: data.chosen, yref: "paper", y0: 0, y1: 1, line: { color: style("--accent") } },
+    ],
   }), config);
   const number = (value) => value.toFixed(2);
-  table("trials", ["candidate", "stability", "of structureless rows", "excess", "silhouette", "decided by types"],
-    trials.filter((trial) => trial.is_candidate).map((trial) => [trial.num_clusters, ...["stability", "reference_stability", "excess", "silhouette", "repeats_types"].map((key) => number(trial[key]))]),
+  table("trials", ["candidate", "silhouette", "decided by types"],
+    trials.filter((trial) => trial.is_candidate).map((trial) => [trial.num_clusters, ...["silhouette", "repeats_types"].map((key) => number(trial[key]))]),
     (row) => row[0] === data.chosen);
 }
 
