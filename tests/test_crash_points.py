@@ -133,8 +133,9 @@ def find(case: Case, event: str, word: str) -> list[int]:
 
 
 def test_a_training_that_is_struck(cases):
-    """Before a checkpoint gets its name, and among the renames of the final model."""
+    """Before a checkpoint gets its name, while an old one is removed, and among the last renames."""
     case = cases("train")
+    case.strike("kill", find(case, "os.remove", "out/checkpoint-1/")[1])
     case.strike("kill", find(case, "os.rename", "_unfinished/checkpoint-2")[-1])
     case.strike("kill", find(case, "os.rename", "result/")[1])
 

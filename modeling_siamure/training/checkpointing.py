@@ -265,7 +265,10 @@ class ResumableTrainerMixin(_MixedInto):
                     f"{folder} is of another run: {changes}; resume with what it began with, or "
                     "give another --output_dir"
                 )
-        return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        result = super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        # A run that was killed while it removed old checkpoints, and has saved none since.
+        self._rotate_checkpoints(output_folder(self.args))
+        return result
 
     # Trainer logs the sum of a loss alone: its parts are averaged and logged beside it.
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -357,12 +360,15 @@ class ResumableTrainerMixin(_MixedInto):
             shutil.rmtree(replaced, ignore_errors=True)
             with suppress(OSError):  # holds the lock of a command
                 written.parent.rmdir()
-            rotate_checkpoints(
-                str(folder), self.args.save_total_limit, self.state.best_model_checkpoint
-            )
+            self._rotate_checkpoints(folder)
         self.accelerator.wait_for_everyone()
         if self.args.push_to_hub:
             self._push_from_checkpoint(str(final))
+
+    def _rotate_checkpoints(self, folder: Path) -> None:
+        if self.args.should_save:
+            limit = self.args.save_total_limit
+            rotate_checkpoints(str(folder), limit, self.state.best_model_checkpoint)
 
     # Trainer writes no model of a sharded one.
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
