@@ -18,13 +18,13 @@ from torch.distributed.tensor import DTensor
 from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint, rotate_checkpoints
 
+from ..utils import files
 from ..utils.distributed import broadcast_from_main
 from ..utils.files import (
     RUN_FILE,
     UNFINISHED,
     compare_run,
     complete,
-    find_damage,
     flush,
     holds_result,
     replace_flushed,
@@ -64,6 +64,14 @@ def check_output_dir(args: TrainingArguments) -> None:
             f"{output} holds an unfinished run; resume with --resume_from_checkpoint true, or give "
             "another --output_dir"
         )
+
+
+def find_damage(checkpoint: Path) -> str | None:
+    """Return what keeps a checkpoint from being resumed from; `None` if it is whole."""
+    damage = files.find_damage(checkpoint)
+    if damage is None and not next(checkpoint.glob("optimizer*"), None):
+        return "it has no optimizer (save_only_model)"
+    return damage
 
 
 def find_last_checkpoint(output_dir: Path) -> Path | None:

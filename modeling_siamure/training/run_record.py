@@ -27,6 +27,7 @@ _WITHOUT_EFFECT = {
     *("dataloader_prefetch_factor", "dataloader_multiprocessing_context", "dataloader_in_order"),
     *("ddp_timeout", "ddp_backend", "ddp_bucket_cap_mb", "torch_empty_cache_steps"),
 }
+_INPUTS = ("input_ids", "text", "head_type", "tail_type")
 
 
 def describe_run(
@@ -48,11 +49,10 @@ def describe_run(
     """
     record = describe_arguments(args) | {"model": _hash(_parts_of_model(model))}
     if train_dataset is not None:
-        columns = ("input_ids", "text", "head_type", "tail_type")
-        record["training data"] = _hash(_parts_of_dataset(train_dataset, columns))
+        record["training data"] = _hash(_parts_of_dataset(train_dataset, _INPUTS))
     if eval_dataset is not None:
-        scored = ("input_ids", "text", "head_type", "tail_type", "relation")
-        record["evaluation data"] = _hash(_parts_of_dataset(eval_dataset, scored))
+        columns = (*_INPUTS, "relation")  # gold labels score
+        record["evaluation data"] = _hash(_parts_of_dataset(eval_dataset, columns))
     return record
 
 

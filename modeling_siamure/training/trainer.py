@@ -697,7 +697,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         assert self.hub_model_id is not None
         try:
             upload_folder(
-                repo_id=self.hub_model_id,
+                repo_id=str(self.hub_model_id),
                 folder_path=output,
                 commit_message="End of training",
                 token=self.args.hub_token,

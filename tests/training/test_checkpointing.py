@@ -217,6 +217,13 @@ def test_a_file_of_another_checkpoint_is_damage(checkpoints, tmp_path, name):
     assert damage is not None and (name in damage or name == "run.json")
 
 
+def test_a_checkpoint_without_an_optimizer_is_passed_over(encoder, rows, tmp_path, caplog):
+    options = {"save_strategy": "steps", "save_steps": 4, "save_only_model": True}
+    make_trainer(encoder, rows, tmp_path, **options).train()
+    assert find_last_checkpoint(tmp_path) is None
+    assert f"{tmp_path / 'checkpoint-8'} is ignored: it has no optimizer" in caplog.text
+
+
 CHANGES = {
     "order of the rows": ({"rows": "shuffled"}, "training data has changed"),
     "a row": ({"rows": "one row fewer"}, "training data has changed"),
