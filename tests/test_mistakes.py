@@ -1,10 +1,16 @@
 """What a person gets wrong on a command line: one line that says what to do, and exit status 2."""
 
+import ast
+import csv
 import functools
 import re
 
+import datasets
+import pyarrow.parquet as pq
 import pytest
+import transformers
 import yaml
+from markdown_it import MarkdownIt
 
 import train
 from modeling_siamure import RelationDiscovery, cli
@@ -99,7 +105,7 @@ def test_a_value_in_a_recipe_and_on_a_line(name, recipe, rows_file, tmp_path, ca
         )
     ]
     for line in lines:
-        assert re.search(said, line)
+        assert re.search(said, line), line
     assert not (tmp_path / "out").exists()
 
 
@@ -181,8 +187,8 @@ def test_the_metric_of_this_package_is_trusted_wherever_it_lies():
 
 
 EVIL_TYPES = {
-    "head_type": '!");__import__("pathlib").Path("PWNED").touch();("',
-    "tail_type": "=cmd|'/C_calc'!A0",
+    "head_type": "=cmd|'/C_calc'!A0",
+    "tail_type": '!");__import__("pathlib").Path("PWNED").touch();("',
 }
 
 
@@ -202,10 +208,7 @@ def evil_output(recipe, tmp_path_factory):
     return folder, folder / "out"
 
 
-def test_the_card_runs_nothing_but_what_it_shows(evil_output, tmp_path, monkeypatch):
-    import ast
-    import re
-
+def test_the_card_runs_nothing_but_what_it_shows(evil_output):
     card = (evil_output[1] / "model" / "README.md").read_text(encoding="utf-8")
     code = re.findall(r"^```python\n(.*?)^```$", card, re.DOTALL | re.MULTILINE)
     assert len(code) == 2
@@ -218,8 +221,6 @@ def test_the_card_runs_nothing_but_what_it_shows(evil_output, tmp_path, monkeypa
 
 
 def test_the_card_shows_names_as_text(evil_output):
-    from markdown_it import MarkdownIt
-
     card = (evil_output[1] / "model" / "README.md").read_text(encoding="utf-8")
     body = card.partition("\n---\n")[2]
     page = MarkdownIt("commonmark").enable("table").parse(body)
@@ -232,8 +233,6 @@ def test_the_card_shows_names_as_text(evil_output):
 
 
 def test_no_cell_of_the_table_is_a_formula(evil_output):
-    import csv
-
     with (evil_output[1] / "clusters.csv").open(encoding="utf-8", newline="") as file:
         cells = [cell for row in csv.DictReader(file) for cell in row.values()]
     assert any(cell.startswith("'=cmd") for cell in cells)
@@ -249,8 +248,6 @@ def test_the_folders_of_this_machine_are_not_passed_on(evil_output, encoder):
             content = path.read_bytes()
             assert str(folder).encode() not in content, path
             assert encoder.encode() not in content, path
-    import pyarrow.parquet as pq
-
     problem = pq.read_table(output / "assignments.parquet")["problem"].to_pylist()[-1]
     assert problem.startswith("mine.jsonl, row 101, field ")
 
@@ -267,9 +264,6 @@ def test_no_bars_where_none_are_wanted(recipe, rows_file, tmp_path, capsys):
 
 
 def test_no_bars_in_python(recipe, tmp_path, capsys):
-    import datasets
-    import transformers
-
     datasets.enable_progress_bars()
     transformers.utils.logging.enable_progress_bar()
     # Rows of this test alone, which no cache holds.

@@ -244,6 +244,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         discovery.training_args_ = recipe.training_arguments("", **overrides)
         return discovery
 
+    @bars_as_asked
     def save_pretrained(self, path: str | Path) -> None:
         """Save model and tokenizer, for `from_pretrained`, the Auto classes and the pipeline."""
         self.model_.save_pretrained(path)

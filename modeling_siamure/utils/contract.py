@@ -125,7 +125,7 @@ def check_values(values: Mapping[str, Any], hints: Mapping[str, Any]) -> None:
                 if not limit.is_met(value):
                     choices = [repr(choice) for choice in _choices(hints[name])]
                     others = "".join(f", or {choice}" for choice in choices)
-                    raise ValueError(f"{name}={value!r}: it must be {limit.words}{others}")
+                    raise ValueError(f"{name}={_shorten(value)}: it must be {limit.words}{others}")
 
 
 @cache
@@ -204,5 +204,5 @@ def _has_type(value: Any, kind: Any) -> bool:
 
 
 def _shorten(value: Any, max_length: int = 60) -> str:
-    shown = repr(value)
+    shown = str(value) if isinstance(value, numbers.Real) else repr(value)
     return shown if len(shown) <= max_length else f"{shown[: max_length - 3]}..."
