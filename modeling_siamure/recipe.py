@@ -402,7 +402,7 @@ def _option(key: str, value: Any, takes_words: bool) -> list[str]:
     if takes_words:
         words = list(_pairs(value)) if isinstance(value, Mapping) else value
         words = words if isinstance(words, list) else [words]
-        if any(isinstance(word, Mapping | list) for word in words):
+        if any(isinstance(word, Mapping | list) or str(word).startswith("--") for word in words):
             raise ValueError(f"{key}: it must be a list of plain values, not {value!r}")
         return [f"--{key}", *map(str, words)]
     kinds = alternatives(_hints()[key])

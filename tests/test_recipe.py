@@ -67,6 +67,23 @@ def test_the_line_overrides_the_recipe(tmp_path):
         ),
         (b"pooling: most", "pooling='most': join some of marker, mention, prompt, context"),
         (b"num_clusters: {a: 1}", "argument --num_clusters/--num-clusters: invalid int value"),
+        (b"num_clusters: 0", "num_clusters=0: it must be 1 or more"),
+        (b"num_clusters: 4\nnum_clusters: 5", "it gives 'num_clusters' twice; keep one of them"),
+        (b"lr_scheduler_kwargs: {a: 1, a: 2}", "it gives 'a' twice"),
+        (
+            b"model_name_or_path: [a, b]",
+            r"model_name_or_path: it must be one value, not \['a', 'b'\]",
+        ),
+        (b"train_file: {a: b}", "train_file: it must be one value, not {'a': 'b'}"),
+        (b"reader_options: [[a]]", "reader_options: it must be a list of plain values"),
+        (b"reader_options: [a=b, --seed=3]", "reader_options: it must be a list of plain values"),
+        (b"save_strategy: no", "save_strategy: YAML reads yes, no, on and off as true and false"),
+        (b"hub_model_id: off", "hub_model_id: YAML reads .* write the value in quotes"),
+        (b"trust_remote_code: true", "trust_remote_code is for you to give, on the command line"),
+        (
+            b"a: !!python/object/apply:os.getcwd []",
+            "can't be read as a recipe: could not determine",
+        ),
         (b"- learning_rate", "holds no keys"),
         (b"", "holds no keys"),
         (b"a: [", "can't be read as a recipe"),
@@ -77,7 +94,20 @@ def test_a_mistake_names_the_file(tmp_path, content, said):
     path = write(tmp_path, content)
     with pytest.raises(ValueError, match=said) as caught:
         Recipe.from_yaml(path)
-    assert str(path) in str(caught.value)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_words_of_a_recipe_mean_what_they_mean_on_the_line(tmp_path):
+    """A flag in quotes, a list of one word, and a choice in quotes."""
+    path = write(
+        tmp_path,
+        "mutual_neighbors: 'false'\nbf16: 'no'\nreader_options: labels=single\n"
+        "save_strategy: 'no'\nlearning_rate: 1e-4\n",
+    )
+    recipe = Recipe.from_yaml(path)
+    assert recipe.values["mutual_neighbors"] is False and recipe.values["bf16"] is False
+    assert recipe.values["reader_options"] == ["labels=single"]
+    assert recipe.values["save_strategy"] == "no" and recipe.values["learning_rate"] == 1e-4
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
