@@ -3,6 +3,7 @@
 import html
 import logging
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -168,7 +169,9 @@ def _find_cut_words(texts: list[str], max_share: float) -> Finding | None:
     if not cut:
         return None
     counted, depends_on_text = _explain([texts[row] for row in cut])
-    if len(cut) < max_share * len(texts) and not depends_on_text:
+    if not counted:
+        cut = [row for row in cut if _loses_beginning(read_markers(texts[row]))]
+    if not cut or (len(cut) < max_share * len(texts) and not depends_on_text):
         return None
     cause = "offsets count characters from 0, and ends are exclusive"
     if counted:
@@ -183,6 +186,17 @@ def _find_cut_words(texts: list[str], max_share: float) -> Finding | None:
 
 def _cuts(row: MarkedSentence) -> bool:
     return any(cuts_word(row.sentence, *span) for span in (row.head, row.tail))
+
+
+def _loses_beginning(row: MarkedSentence) -> bool:
+    """Return whether a mention begins inside a word of a script that attaches nothing to names.
+
+    Many languages attach endings to names, and some (Arabic, Hebrew, Amharic) words before them:
+    there a name is part of a longer word, and nothing is wrong.
+    """
+    starts = [start for start, _ in (row.head, row.tail) if cuts_word(row.sentence, start, start)]
+    scripts = ("LATIN", "GREEK", "CYRILLIC", "DIGIT")
+    return any(unicodedata.name(row.sentence[at - 1], "").startswith(scripts) for at in starts)
 
 
 def _recounted(pattern: str, length: Callable[[str], int]) -> Callable[[str, Span], Span]:

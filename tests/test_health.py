@@ -32,11 +32,12 @@ from modeling_siamure.health import (
     check_domain,
     check_embeddings,
 )
+from modeling_siamure.markers import cuts_word
 from modeling_siamure.utils.doubts import record_doubts, warn_of_doubt
 from tests.helpers.commands import REPOSITORY, assert_fails, run
 from tests.helpers.rows import make_rows, write_rows
 
-NAMES = ["Mara Lind", "Jon Asher", "Ines Calder", "Rolf Aune"]
+NAMES = ["Mara Lind", "Jon Asher", "Nadia Brandt", "Rolf Aune"]
 FIRMS = ["Petrel Foods", "Calyx Labs", "Juno Textiles", "Orrin Motors"]
 
 
@@ -163,11 +164,26 @@ def test_the_example_shows_where_the_word_is_cut(check):
     assert "e.g. 'Ma|ra Lind r|uns'" in message and "seem to count" not in message
 
 
-def test_a_few_plurals_are_no_mistake():
-    plural = insert_markers("Ada Roe left in the 1960s.", (0, 7), (20, 24))
-    right = insert_markers("Ada Roe left in the 1960s.", (0, 7), (20, 25))
-    assert _find_cut_words([right] * 96 + [plural] * 4, 0.05) is None
-    assert "5 of 100 rows" in _find_cut_words([right] * 95 + [plural] * 5, 0.05).message
+AFFIXES = {
+    "English plurals": ("Ada Roe left in the 1960s.", "Ada Roe", "1960"),
+    "Turkish endings": ("Ayşe Demirin kurduğu Mavisu Ankarada açıldı.", "Ayşe Demir", "Ankara"),
+    "Arabic prefixes": ("انتقل سامي والقاهرة بعيدة", "سامي", "القاهرة"),
+    "Amharic on both sides": ("ሰላም የናይልን ኃላፊ ነው", "ሰላም", "ናይል"),
+}
+
+
+@pytest.mark.parametrize(("sentence", "head", "tail"), AFFIXES.values(), ids=AFFIXES)
+def test_names_within_longer_words_are_no_mistake(sentence, head, tail):
+    spans = [(sentence.index(name), sentence.index(name) + len(name)) for name in (head, tail)]
+    assert any(cuts_word(sentence, *span) for span in spans)
+    assert _find_cut_words([insert_markers(sentence, *spans)] * 9, 0.05) is None
+
+
+def test_how_many_make_a_finding():
+    right = insert_markers("Now Ada Roe leads Acme.", (4, 11), (18, 22))
+    wrong = insert_markers("Now Ada Roe leads Acme.", (6, 13), (20, 22))
+    assert _find_cut_words([right] * 96 + [wrong] * 4, 0.05) is None
+    assert "in 5 of 100 rows" in _find_cut_words([right] * 95 + [wrong] * 5, 0.05).message
 
 
 @pytest.mark.parametrize("sentence", ["佐野健は田中商事の社長です", "สมชายก่อตั้งฟ้าใสในปีก่อน"])
@@ -344,6 +360,7 @@ def test_warnings_are_printed_once_whoever_listens():
     """Also where nobody has set up logging: Python then prints warnings by its last resort."""
     code = """
 import logging
+from modeling_siamure.markers import cuts_word
 from modeling_siamure.utils.doubts import record_doubts, warn_of_doubt
 with record_doubts(), record_doubts():
     warn_of_doubt(logging.getLogger("modeling_siamure.x"), "doubtful")

@@ -49,8 +49,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         work_dir: Where a run that is interrupted leaves what it has; `fit` or `predict` with the
             same rows resumes from it. By default nothing is left.
         show_progress: Whether to show progress bars.
-        strict: Whether to refuse rows that the health check would only warn of (see
-            `check_corpus`).
+        strict: Whether to refuse rows that the health check (`check_corpus`) would only warn of.
 
     Attributes:
         labels_: Cluster of each row, `(rows,)`; -1 where it is unassigned, -2 where it was skipped

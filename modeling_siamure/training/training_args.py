@@ -109,8 +109,8 @@ class SiamURETrainingArguments(TrainingArguments):
         metadata={
             "help": "Weight of the pretrained encoder when it is averaged with the fine-tuned "
             "one; 0 keeps the "
-            "fine-tuned encoder. Any other becomes 1 where neighbors teach little but the entity "
-            "types."
+            "fine-tuned encoder. With any other, training stops where neighbors teach little but "
+            "the entity types."
         },
     )
     clustering_method: Literal["kmeans", "consensus"] = field(

@@ -11,7 +11,7 @@ from modeling_siamure.discovery import report
 from tests.helpers.commands import run
 from tests.helpers.rows import make_rows, write_rows
 
-REASON = "ot trained, because neighbors agree on clusters hardly better than entity types"
+REASON = "trained, because neighbors agree on clusters hardly better than entity types"
 
 
 def test_a_training_that_is_given_up_says_so_everywhere(
@@ -37,12 +37,12 @@ def test_a_training_that_is_given_up_says_so_everywhere(
         patch.setattr(report, "build_report", interrupted)
         with pytest.raises(SystemExit):
             run(main, *command, "--output_dir", output, "--no_progress")
-    assert f"n{REASON}" in caplog.text and "no whole checkpoint" not in caplog.text
+    assert f"not {REASON}" in caplog.text and "no whole checkpoint" not in caplog.text
     caplog.clear()
     # The training is finished: the run that resumes only reads why there was none.
     run(main, *command, "--output_dir", output, "--no_progress")
-    assert f"n{REASON}" in caplog.text and f"n{REASON}" in capsys.readouterr().out
-    assert f"n{REASON}" in (output / "report.html").read_text(encoding="utf-8")
+    assert f"not {REASON}" in caplog.text and f"not {REASON}" in capsys.readouterr().out
+    assert f"not {REASON}" in (output / "report.html").read_text(encoding="utf-8")
     card = ModelCard.load(output / "model" / "README.md").content
-    assert f"N{REASON}" in card and f"- n{REASON}" in card
+    assert f"Not {REASON}" in card and f"- not {REASON}" in card
     assert "| training | none on these data |" in card
