@@ -120,46 +120,51 @@ def _read_tokens(
     Each word is written as it mostly is in the corpus, outside the mentions.
     """
     words: list[str] = []
+    is_joined: list[bool] = []
     in_mentions: Counter[str] = Counter()
-    columns: list[tuple[int, bool, bool, bool, bool]] = []
+    parts: list[tuple[int, ...]] = []
     for number, sentence in zip(numbers, sentences, strict=True):
         text = sentence.sentence
         (start, first_end), (second_start, second_end) = sorted([sentence.head, sentence.tail])
         for mention in (sentence.head, sentence.tail):
             in_mentions.update(match[0] for match in _tokens_of(text[slice(*mention)])[1])
-        is_tail_first = sentence.tail < sentence.head
-        parts = text[:start], text[first_end:second_start], text[max(first_end, second_end) :]
-        for place, part in enumerate(parts):
+        around = text[:start], text[first_end:second_start], text[max(first_end, second_end) :]
+        for place, part in enumerate(around):
             part, matches = _tokens_of(part)
-            near = range(len(matches))
+            if not matches:
+                continue
+            words += [match[0] for match in matches]
+            gaps = [part[one.end() : other.start()] for one, other in pairwise(matches)]
+            # Tokenized text has hyphens between spaces: "wholly - owned".
+            is_joined += [False, *(gap.strip() in ("", "-") for gap in gaps)]
+            begin, end = 0, len(matches)
             if place == 0:
-                near = near[len(near) - _reach(reversed(matches), words_around) :]
+                begin = end - _reach(reversed(matches), words_around)
             elif place == 2:
-                near = near[: _reach(matches, words_around)]
-            end = None
-            for index, match in enumerate(matches):
-                # Tokenized text has hyphens between spaces: "wholly - owned".
-                is_joined = end is not None and part[end : match.start()].strip() in ("", "-")
-                columns.append((number, is_joined, index in near, place == 1, is_tail_first))
-                words.append(match[0])
-                end = match.end()
+                end = _reach(matches, words_around)
+            is_between = place == 1
+            is_tail_first = sentence.tail < sentence.head
+            parts.append((len(matches), begin, end, number, is_between, is_tail_first))
     counts = Counter(words)
-    # Of equally frequent spellings the one that begins in lower case is the last.
-    spellings = sorted(counts, key=lambda word: (counts[word], word.swapcase()))
-    usual = {word.casefold(): word for word in spellings}
-    vocabulary = sorted(usual.values())
+    spelling = _usual_spelling(counts)
     totals: Counter[str] = Counter()
     for word, frequency in counts.items():
-        totals[usual[word.casefold()]] += frequency
+        totals[spelling[word]] += frequency
+    vocabulary = sorted(totals)
     index_of = {word: index for index, word in enumerate(vocabulary)}
-    indices = {word: index_of[usual[word.casefold()]] for word in counts}
-    table = np.array(columns, dtype=int).reshape(-1, 5).T
+    table = np.array(parts, dtype=int).reshape(-1, 6)
+    lengths = table[:, 0]
+    begins, ends, number_of, is_between, is_tail_first = np.repeat(table[:, 1:], lengths, axis=0).T
+    places = np.arange(len(words)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     return _Tokens(
         vocabulary,
         np.array([in_mentions[word] > totals[word] for word in vocabulary], dtype=bool),
-        np.array([indices[word] for word in words], dtype=int),
-        table[0],
-        *table[1:].astype(bool),
+        np.array([index_of[spelling[word]] for word in words], dtype=int),
+        number_of,
+        np.array(is_joined, dtype=bool),
+        (begins <= places) & (places < ends),
+        is_between.astype(bool),
+        is_tail_first.astype(bool),
     )
 
 
@@ -167,6 +172,13 @@ def _tokens_of(text: str) -> tuple[str, list[regex.Match]]:
     """Return a text with composed accents, and its tokens."""
     text = normalize("NFC", text)
     return text, list(_TOKEN.finditer(text))
+
+
+def _usual_spelling(counts: Counter[str]) -> dict[str, str]:
+    """Return for each word how it is mostly written; of equals, the one in lower case."""
+    spellings = sorted(counts, key=lambda word: (counts[word], word.swapcase()))
+    usual = {word.casefold(): word for word in spellings}
+    return {word: usual[word.casefold()] for word in counts}
 
 
 def _reach(matches: Iterable[regex.Match], num_words: int) -> int:
