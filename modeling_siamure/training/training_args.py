@@ -121,7 +121,7 @@ class SiamURETrainingArguments(TrainingArguments):
     )
     clustering_components: int | None = field(
         default=None,
-        metadata={"help": "Principal components of h that are clustered; h itself by default."},
+        metadata={"help": "Relevant components of h that are clustered; h itself by default."},
     )
     kmeans_restarts: int = field(
         default=10, metadata={"help": "Starts of k-means, of which the best counts."}
