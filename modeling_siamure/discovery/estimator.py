@@ -127,8 +127,6 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
     def _fit(self, dataset: Dataset) -> None:
         number = self.num_clusters
         check_values(self.get_params(deep=False), get_type_hints(type(self).__init__))
-        if not 0 <= self.max_unassigned <= 1:
-            raise ValueError(f"max_unassigned={self.max_unassigned}: it must be from 0 to 1")
         if self.model_name_or_path and self.finetune:
             raise ValueError("model_name_or_path and finetune exclude each other; give one of them")
         dataset = as_dataset(dataset)

@@ -71,7 +71,10 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ),
         (AT_LEAST_0,),
     ),
-    **dict.fromkeys(("dropout", "pretrained_weight_share", "adam_beta1", "adam_beta2"), (SHARE,)),
+    **dict.fromkeys(
+        ("dropout", "pretrained_weight_share", "adam_beta1", "adam_beta2", "max_unassigned"),
+        (SHARE,),
+    ),
     "mention_depth": (PART,),
     "validation_fraction": (PROPER_PART,),
     **dict.fromkeys(("seed", "data_seed"), (SEED,)),

@@ -342,7 +342,7 @@ def test_keep_all(recipe, rows):
         ({"num_clusters": "many"}, "num_clusters='many'"),
         ({"num_clusters": 61}, "different rows can't form 61 clusters"),
         ({"model_name_or_path": "x", "finetune": True}, "exclude each other"),
-        ({"max_unassigned": 10}, "max_unassigned=10: it must be from 0 to 1"),
+        ({"max_unassigned": 10.0}, "max_unassigned=10.0: it must be between 0 and 1"),
     ],
 )
 def test_mistakes(recipe, rows, options, message):
