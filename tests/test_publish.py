@@ -112,15 +112,18 @@ def test_the_cluster_table_is_that_of_the_model(published):
 
 def test_new_sentences_are_assigned_as_the_training_did(published, tmp_path):
     """By a stranger, and on the training rows: as many in each cluster as the model says of
-    itself."""
+    itself, but for a tenth at most that stay unassigned."""
     hub, _ = published
     rows = [row["text"] for row in make_rows(40)]
     arguments = json.dumps(["loopback/tiny", rows, "", ""])
     answers = run(STRANGER + ASK, arguments, environment=hub.environment(tmp_path), cwd=tmp_path)
     config = json.loads(hub.files("model", "loopback/tiny")["config.json"])
     clusters = [answer["cluster"] for answer in answers]
-    assert [clusters.count(cluster) for cluster in range(3)] == config["cluster_sizes"]
-    assert all(answer["label"] == config["id2label"][str(answer["cluster"])] for answer in answers)
+    counts = [clusters.count(cluster) for cluster in range(3)]
+    assert all(count <= size for count, size in zip(counts, config["cluster_sizes"], strict=True))
+    assert sum(config["cluster_sizes"]) - sum(counts) == clusters.count(-1) <= 4
+    names = {-1: "unassigned"} | {int(key): name for key, name in config["id2label"].items()}
+    assert all(answer["label"] == names[answer["cluster"]] for answer in answers)
 
 
 def test_without_the_right_to_write_nothing_is_trained(loopback_hub, recipe, tmp_path):

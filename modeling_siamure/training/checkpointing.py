@@ -201,7 +201,8 @@ class ResumableTrainerMixin(_MixedInto):
         self._progress_file: Path | None = None
         self._is_saving = False
         self.add_callback(RestoreLogsCallback(self))
-        self.add_callback(StopOnSignalCallback(resume_hint))
+        self._stop_on_signal = StopOnSignalCallback(resume_hint)
+        self.add_callback(self._stop_on_signal)
 
     @cached_property
     def run(self) -> dict[str, Any]:
@@ -273,7 +274,10 @@ class ResumableTrainerMixin(_MixedInto):
                     f"{folder} is of another run: {changes}; resume with what it began with, or "
                     "give another --output_dir"
                 )
-        result = super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        try:
+            result = super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        finally:
+            self._stop_on_signal.restore()  # also where training has failed
         # A run that was killed while it removed old checkpoints, and has saved none since.
         self._rotate_checkpoints(output_folder(self.args))
         return result

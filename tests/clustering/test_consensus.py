@@ -66,9 +66,9 @@ def test_what_stays_alone_is_no_cluster(monkeypatch):
 
 def test_heads_see_relevant_components():
     """A direction in which even neighbors differ drowns the groups, until it is scaled down."""
-    rows, truth = make_blobs([80, 60, 40], 0.1)
+    rows, truth = make_blobs([80, 60, 40], 0.2)
     rng = np.random.default_rng(0)
-    noise = rng.normal(size=(180, 1)) * 1.5
+    noise = rng.normal(size=(180, 1)) * 4
     rows = np.concatenate([rows, noise], axis=1).astype(np.float32)
     plain = consensus(rows, 3).labels
     scaled = consensus(rows, 3, num_components=8).labels

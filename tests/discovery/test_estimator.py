@@ -155,23 +155,6 @@ def test_a_loaded_discovery_knows_its_clusters(fitted, tmp_path):
     assert [cluster.size for cluster in bare] == config["cluster_sizes"]
 
 
-def test_the_largest_share_that_stays_unassigned(recipe, rows, caplog):
-    capped = RelationDiscovery(12, recipe=recipe, max_unassigned=0.02).fit(rows)
-    (message,) = [record.getMessage() for record in caplog.records if "max_unas" in record.msg]
-    doubtful = capped.rejection_.num_doubtful
-    num_unassigned = int((capped.labels_ == -1).sum())
-    assert message == (
-        f"{doubtful} of 60 rows are far from their cluster or between two; the {num_unassigned} "
-        "least clear of them stay unassigned (max_unassigned=0.02)"
-    )
-    assert num_unassigned <= 1 < doubtful
-    assert f"{doubtful} sentences are far from their cluster" in summarize(capped)
-    assert "at most 2% of all" in summarize(capped)
-    assert min(cluster.size for cluster in capped.clusters_) > 0
-    free = RelationDiscovery(12, recipe=recipe, max_unassigned=0.9).fit(rows)
-    assert free.rejection_.num_doubtful == 0 and "are far from" not in summarize(free)
-
-
 def test_a_model_without_thresholds_says_so(encoder, rows, tmp_path, caplog):
     model, tokenizer = make_model(encoder)
     model.save_pretrained(tmp_path)

@@ -263,8 +263,10 @@ def test_what_has_no_effect_may_change(encoder, rows, checkpoints, tmp_path):
 def test_weights_that_are_not_finite_replace_no_checkpoint(encoder, rows, tmp_path):
     options = {"save_strategy": "steps", "save_steps": 1, "save_total_limit": 1}
     trainer = make_trainer(encoder, rows, tmp_path, learning_rate=1e30, **options)
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(ValueError, match="training has diverged") as caught:
         trainer.train()
+    assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     last = tmp_path / "checkpoint-1"
     assert f"Lower learning_rate (1e+30), or max_grad_norm (1), and start again; {last} is" in str(
         caught.value
