@@ -22,7 +22,7 @@ class Limit(NamedTuple):
     """What a number has to be, in words and as a test, which NaN does not pass."""
 
     words: str
-    is_met: Callable[[float], bool]
+    is_met: Callable[[Any], bool]
 
 
 AT_LEAST_0 = Limit("0 or more", lambda value: 0 <= value < math.inf)
