@@ -162,5 +162,7 @@ def test_a_training_and_its_pipeline(run, files, tmp_path):
     assert all(Path(path).is_relative_to(run.target) for path in found["files"])
     assert found["type"] == "modeling_siamure.pipeline"
     clusters = [answer["cluster"] for answer in found["answers"]]
-    assert [clusters.count(cluster) for cluster in range(3)] == found["sizes"]
+    counts = [clusters.count(cluster) for cluster in range(3)]
+    assert all(count <= size for count, size in zip(counts, found["sizes"], strict=True))
+    assert sum(found["sizes"]) - sum(counts) == clusters.count(-1) <= 6  # a tenth
     assert "{{" not in (output / "README.md").read_text()
