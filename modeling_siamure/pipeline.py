@@ -45,7 +45,7 @@ class RelationDiscoveryPipeline(Pipeline):
     ```python
     ask = pipeline("relation-discovery", model="ORG/siamure-tacred", trust_remote_code=True)
     ask("<e1:PERSON> Ada Roe </e1:PERSON> leads <e2:ORGANIZATION> Acme </e2:ORGANIZATION> .")
-    # {'label': 'PERSON→ORGANIZATION · leads, head', 'score': 0.93, 'cluster': 4}
+    # {'label': 'PERSON→ORGANIZATION · is the head of, leads', 'score': 0.93, 'cluster': 4}
     ```
     """
 

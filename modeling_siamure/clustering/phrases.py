@@ -17,7 +17,7 @@ from ..markers import MarkedSentence
 _UNSPACED = r"\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _LETTER = rf"[\p{{L}}--[{_UNSPACED}]]"
 # A letter with the marks, digits and joiners that follow it.
-_PART = rf"{_LETTER}(?:{_LETTER}|[\p{{M}}\p{{Nd}}\u200c\u200d])*"
+_PART = rf"{_LETTER}(?:{_LETTER}|[\p{{M}}\p{{N}}\u200c\u200d])*"
 _WORD = rf"(?<!\p{{N}}|{_LETTER}|\p{{M}}){_PART}(?:['’‐-]{_PART})*"
 _CLITIC = r"(?<!\S)['’]\p{L}{1,2}(?!\w)"  # what is left of "Acme's" behind a mention
 _CHARACTER = regex.compile(rf"(?V1)[\p{{L}}&&[{_UNSPACED}]]\p{{M}}*")
@@ -230,8 +230,10 @@ def _is_name(
     """
     capitalized = np.array([word[0].isupper() for word in tokens.vocabulary], dtype=bool)
     abbreviated = np.array([word[1:].isupper() for word in tokens.vocabulary], dtype=bool)
-    pairs = np.unique(np.stack([tokens.words, tokens.sentences]), axis=1)
-    num_sentences = np.bincount(pairs[0], minlength=len(tokens.vocabulary))
+    num_words = len(tokens.vocabulary)
+    # One key per word and sentence.
+    keys = np.unique(tokens.sentences * num_words + tokens.words)
+    num_sentences = np.bincount(keys % num_words, minlength=num_words)
     frequent = capitalized[is_content_word & (num_sentences >= min_sentences)]
     capitals_are_rare = len(frequent) >= min_words and frequent.mean() < 1 / 3
     return capitalized & (tokens.is_mention_word | (capitals_are_rare & ~abbreviated))

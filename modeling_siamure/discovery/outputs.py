@@ -92,7 +92,7 @@ def _floats(values: np.ndarray) -> pa.Array:
 
 
 def write_clusters(path: Path, discovery: RelationDiscovery, num_examples: int = 3) -> None:
-    """Write one line per cluster as CSV: name, size, share, type pairs, trigger words, examples.
+    """Write one line per cluster as CSV: name, size, share, type pairs, phrases, examples.
 
     The rows that belong to no cluster and those that were skipped have lines of their own, so that
     sizes add up. Text that a spreadsheet would take for a formula has an apostrophe before it; what
