@@ -9,6 +9,7 @@ that hold one of the phrases of its name, beside that of all other sentences; an
 is made of function words alone, by scikit-learn's English list, which naming itself does not use.
 """
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -66,7 +67,8 @@ def describe(discovery: RelationDiscovery, texts: list[str], gold: np.ndarray) -
             continue
         relation, count = relations.most_common(1)[0]
         phrases = phrases_of_name(cluster)
-        holds = np.array([any(phrase in sentence for phrase in phrases) for sentence in sentences])
+        pattern = re.compile("|".join(rf"(?<!\w){re.escape(phrase)}(?!\w)" for phrase in phrases))
+        holds = np.array([bool(pattern.search(sentence)) for sentence in sentences])
         clusters.append(
             {
                 "relation": relation,
@@ -85,7 +87,7 @@ def describe(discovery: RelationDiscovery, texts: list[str], gold: np.ndarray) -
 
 def phrases_of_name(cluster: ClusterDescription) -> list[str]:
     """Return the phrases of a name as they are found in lower-case sentences."""
-    phrases = [phrase for phrase in cluster.words if phrase in cluster.name.partition(" · ")[2]]
+    phrases = cluster.name.partition(" · ")[2].split(", ")
     return [phrase.removeprefix("← ").casefold() for phrase in phrases]
 
 
