@@ -58,6 +58,7 @@ from .training_args import SiamURETrainingArguments
 
 logger = logging.getLogger(__name__)
 
+DOUBTS_FILE = "doubts.json"
 NEIGHBORS_FILE = "neighbors.safetensors"
 
 
@@ -215,10 +216,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
     # All other arguments of the base class are taken too, by their names.
     def train(self, *args, **kwargs):
         """Train; see [`ResumableTrainerMixin.train`]. What makes the result doubtful is kept."""
-        with record_doubts() as recorder:
-            result = super().train(*args, **kwargs)
-        self.doubts += [line for line in recorder.lines if line not in self.doubts]
-        return result
+        with record_doubts(self.doubts):
+            return super().train(*args, **kwargs)
 
     # ----------------------------------------------------------------------------------------------
     # An epoch
@@ -710,10 +709,12 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             ) from error
 
     # ----------------------------------------------------------------------------------------------
-    # Checkpoints: the neighbors of a running epoch travel with them
+    # Checkpoints: doubts and the neighbors of a running epoch travel with them
 
     def _save_rng_state(self, output_dir: str) -> None:
         super()._save_rng_state(output_dir)
+        if self.args.should_save:
+            Path(output_dir, DOUBTS_FILE).write_text(json.dumps(self.doubts), encoding="utf-8")
         if self.neighbors is not None and self.args.should_save:
             state = {
                 "neighbors": self.neighbors,
@@ -726,6 +727,10 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         self, resume_from_checkpoint: str, model: torch.nn.Module | None = None
     ) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
+        path = Path(resume_from_checkpoint, DOUBTS_FILE)
+        if path.exists():
+            said = json.loads(path.read_text(encoding="utf-8"))
+            self.doubts += [line for line in said if line not in self.doubts]
         path = Path(resume_from_checkpoint, NEIGHBORS_FILE)
         if path.exists():
             state = load_file(path)

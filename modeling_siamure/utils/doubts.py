@@ -27,9 +27,9 @@ class DoubtRecorder(logging.Handler):
         serious_lines: Those that a strict run refuses.
     """
 
-    def __init__(self, is_alone: bool):
+    def __init__(self, is_alone: bool, lines: list[str]):
         super().__init__(logging.WARNING)
-        self.lines: list[str] = []
+        self.lines = lines
         self.serious_lines: list[str] = []
         self._is_alone = is_alone
 
@@ -53,8 +53,11 @@ class DoubtRecorder(logging.Handler):
 
 
 @contextmanager
-def record_doubts() -> Iterator[DoubtRecorder]:
+def record_doubts(lines: list[str] | None = None) -> Iterator[DoubtRecorder]:
     """Record the doubts that this package warns of.
+
+    Args:
+        lines: Doubts from before, which the new ones join in place; none by default.
 
     Yields:
         The recorder, which fills meanwhile.
@@ -65,7 +68,7 @@ def record_doubts() -> Iterator[DoubtRecorder]:
     ['3 rows are equal']
     """
     package = logging.getLogger(__name__.partition(".")[0])
-    recorder = DoubtRecorder(is_alone=not package.hasHandlers())
+    recorder = DoubtRecorder(not package.hasHandlers(), [] if lines is None else lines)
     package.addHandler(recorder)
     try:
         yield recorder

@@ -34,7 +34,8 @@ def summary_of(name: str) -> Summary:
         relations={"train": Counter({name: 2, None: 1})},
         type_pairs={"train": Counter({(name, None): 2, ("PERSON", name): 1})},
         tallies={
-            "train": {"skipped": Counter({name: 1}), "dropped": Counter(), "notes": Counter()}
+            "train": {key: Counter() for key in ("dropped", "notes", "doubts", "remarks")}
+            | {"skipped": Counter({name: 1})}
         },
         sources=[(name, 1, "0" * 64)],
         license="That of your data.",

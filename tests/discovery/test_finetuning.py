@@ -24,7 +24,8 @@ def test_a_training_that_is_given_up_says_so_everywhere(
     path = write_rows(tmp_path / "mine.jsonl", rows)
     averaged = tmp_path / "averaged.yaml"
     with open(recipe) as file:
-        averaged.write_text(f"{file.read()}pretrained_weight_share: 0.5\nnum_train_epochs: 3\n")
+        text = file.read().replace("num_train_epochs: 1", "num_train_epochs: 3")
+    averaged.write_text(f"{text}pretrained_weight_share: 0.5\n")
     output = tmp_path / "out"
     command = ("discover", path, "--recipe", averaged, "--train", "--num_clusters", 3)
 

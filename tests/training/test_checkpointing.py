@@ -146,6 +146,7 @@ def checkpoints(encoder, rows, tmp_path_factory):
         "scheduler.pt",
         "rng_state.pth",
         "trainer_state.json",
+        "doubts.json",
         "neighbors.safetensors",
     ],
 )
