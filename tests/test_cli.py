@@ -15,7 +15,7 @@ from transformers import AutoModel
 
 from modeling_siamure import RelationDiscovery, clustering
 from modeling_siamure.cli import main
-from modeling_siamure.discovery import report
+from modeling_siamure.commands import discover as discover_module
 from tests.helpers.commands import assert_fails, run
 from tests.helpers.rows import make_rows, write_rows
 
@@ -321,7 +321,7 @@ def test_an_interrupted_run_is_resumed(recipe, rows_file, output, tmp_path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(report, "build_report", interrupted)
+        patch.setattr(discover_module, "build_report", interrupted)
         with pytest.raises(SystemExit) as stopped:
             discover(rows_file, tmp_path / "out", recipe, "--num_clusters", 4)
     assert stopped.value.code == 130 and "the same command resumes" in capsys.readouterr().err

@@ -95,6 +95,7 @@ LAYERS = (
     ("training",),
     ("recipe",),
     ("discovery",),
+    ("commands",),
     ("cli",),
 )
 LAYER = {part: number for number, parts in enumerate(LAYERS) for part in parts}
@@ -190,10 +191,12 @@ def test_the_readers_know_markers_and_utils_alone():
 
 def test_only_the_commands_know_the_readers():
     for name, imported in IMPORTS.items():
-        if name.startswith("modeling_siamure") and name != "modeling_siamure.cli":
+        if name.startswith("modeling_siamure") and part_of(f"{name}.") != "commands":
             assert not [module for module in imported if module.startswith("data_scripts")], name
     assert [
-        module for module in IMPORTS["modeling_siamure.cli"] if module.startswith("data_scripts")
+        module
+        for module in IMPORTS["modeling_siamure.commands.inputs"]
+        if module.startswith("data_scripts")
     ]
 
 
@@ -214,7 +217,7 @@ def test_what_travels_with_a_checkpoint_needs_what_a_stranger_has(part):
 def test_imports_are_found_where_they_are():
     """The test of the tests above: imports of every form, by their full names."""
     assert "modeling_siamure.utils.files" in IMPORTS["modeling_siamure.embedding"]
-    assert "data_scripts.loading" in IMPORTS["modeling_siamure.cli"]  # inside of a function
+    assert "data_scripts.loading" in IMPORTS["modeling_siamure.commands.inputs"]
     assert "modeling_siamure.pipeline" in IMPORTS["modeling_siamure.modeling_siamure"]
     assert "modeling_siamure.modeling_siamure" in IMPORTS["modeling_siamure.clustering.assignment"]
     assert module_name(Path(files.__file__)) == "modeling_siamure.utils.files"

@@ -143,8 +143,8 @@ if __name__ == "__main__":
     import sklearn.cluster  # noqa: F401
     import transformers
 
-    import modeling_siamure.cli
-    import modeling_siamure.discovery
+    import modeling_siamure.commands.assign
+    import modeling_siamure.commands.discover
     import modeling_siamure.training.trainer  # noqa: F401
     import train  # noqa: F401
 

@@ -1,0 +1,121 @@
+"""`siamure discover`: the relations of a corpus, with a report and a model."""
+
+import argparse
+import re
+import sys
+
+from accelerate import PartialState
+
+from ..discovery import RelationDiscovery
+from ..discovery.outputs import write_assignments, write_clusters, write_model
+from ..discovery.report import build_report, score_gold, summarize
+from ..recipe import DEFAULT_METRIC, Recipe, load_metric
+from ..training.model_card import path_on_card
+from ..utils.distributed import broadcast_from_main
+from ..utils.files import (
+    RUN_FILE,
+    UNFINISHED,
+    atomic_write,
+    compare_run,
+    complete,
+    holds_result,
+    lock_folder,
+    publish,
+    write_record,
+)
+from ..utils.terminal import quiet_libraries
+from .inputs import describe_command, load_input
+
+
+def run(args: argparse.Namespace) -> None:
+    """Find the relations of a file, and write report, assignments, clusters and model."""
+    if args.num_clusters != "auto" and not re.fullmatch("0*[1-9][0-9]{0,8}", args.num_clusters):
+        raise ValueError(
+            f"--num_clusters {args.num_clusters}: give a whole number of 1 or more, or auto"
+        )
+    metric = args.metric or str(DEFAULT_METRIC)
+    if not args.no_report:
+        _require_plotly()
+        load_metric(metric, args.trust_remote_code)  # before anything is embedded
+    show_progress = sys.stderr.isatty() and not args.no_progress
+    quiet_libraries(show_progress)
+    if args.encoder and (args.recipe or args.model):
+        raise ValueError("--encoder chooses a recipe; give it without --recipe and --model")
+    recipe = Recipe.for_encoder(args.encoder) if args.encoder else Recipe.of(args.recipe)
+    recipe.training_arguments("")  # sets up the processes as the recipe says
+    discovery = RelationDiscovery(
+        "auto" if args.num_clusters == "auto" else int(args.num_clusters),
+        model_name_or_path=args.model,
+        finetune=args.train,
+        recipe=recipe,
+        reject_outliers=not args.keep_all,
+        max_unassigned=args.max_unassigned,
+        seed=args.seed,
+        work_dir=str(args.output_dir / UNFINISHED),
+        show_progress=show_progress,
+        strict=args.strict,
+    )
+    state = PartialState()
+    output = args.output_dir
+    run_file = f"model/{RUN_FILE}"
+
+    def is_finished() -> bool:
+        if not holds_result(output, run_file):
+            return False
+        complete(output)
+        if changes := compare_run(output / "model", run):
+            raise FileExistsError(
+                f"{output} holds something already, of another run: {changes}; give another "
+                "--output_dir, or remove it"
+            )
+        print(f"{output} holds the result of this command")
+        return True
+
+    is_new = not holds_result(output, run_file)
+    with lock_folder(output, state.is_main_process, is_new):
+        run = broadcast_from_main(describe_command, args, recipe)
+        if broadcast_from_main(is_finished):
+            return
+        dataset = load_input(args)
+        discovery.fit(dataset)
+        if state.is_main_process:
+            trusts = args.trust_remote_code
+            scores, clusterings = score_gold(discovery, dataset, metric, trusts)
+            with publish(output) as folder:
+                write_model(
+                    discovery,
+                    folder / "model",
+                    output.name,
+                    args.file.name,
+                    path_on_card(output, "model"),
+                    scores,
+                    clusterings,
+                )
+                write_record(folder / run_file, {"run": run})
+                write_assignments(
+                    folder / "assignments.parquet",
+                    dataset,
+                    discovery.assignment_,
+                    discovery.model_.config.id2label,
+                    run,
+                )
+                write_clusters(folder / "clusters.csv", discovery)
+                if not args.no_report:
+                    page = build_report(discovery, dataset, args.file.name, scores, clusterings)
+                    atomic_write(folder / "report.html", page)
+            print(f"{summarize(discovery)}\n")
+            for cluster in discovery.clusters_:
+                print(f"{cluster.size:>8,}  {cluster.name}")
+            print(f"\nSaved to {output}")
+            if not args.no_report:
+                print(f"Open {output / 'report.html'} in a browser to explore them")
+        state.wait_for_everyone()
+
+
+def _require_plotly():
+    try:
+        import plotly  # noqa: F401
+    except ImportError:
+        raise ImportError(
+            "the report needs plotly: pip install plotly, or give --no_report"
+        ) from None

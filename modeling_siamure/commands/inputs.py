@@ -1,0 +1,44 @@
+"""What commands read, and what their results are of."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from data_scripts.loading import load_user_file
+
+from ..modeling_siamure import resolve_encoder
+from ..recipe import Recipe
+from ..training.run_record import describe_arguments
+from ..utils.files import file_digest
+
+
+def load_input(args: argparse.Namespace):
+    """Return all rows of the file, in its order."""
+    pairs = [pair.partition("=") for pair in args.columns]
+    if wrong := ["".join(pair) for pair in pairs if not pair[0] or not pair[2]]:
+        raise ValueError(f"--columns {wrong[0]!r} has no '='; write COLUMN=NAME")
+    columns = {column: name for column, _, name in pairs} | (
+        {"text": args.text_column} if args.text_column else {}
+    )
+    return load_user_file(
+        args.file, columns=columns or None, on_error=args.on_error, offsets=args.offsets
+    )
+
+
+def describe_command(args: argparse.Namespace, recipe: Recipe) -> dict[str, Any]:
+    """Return what decides the result of a command, for `list_changes`.
+
+    Files and models are told by their content, not by where they are.
+    """
+    run: dict[str, Any] = {}
+    if args.command == "discover":
+        run |= describe_arguments(recipe.training_arguments("", seed=args.seed))
+        run |= {} if args.model else vars(recipe.model_arguments)
+    aside = ("command", "output_dir", "output", "no_progress", "recipe", "encoder")
+    # Last: the number of clusters is that of the command, whatever the recipe says.
+    run |= {name: value for name, value in vars(args).items() if name not in aside}
+    for name in ("file", "model", "model_name_or_path", "metric"):
+        if run.get(name):
+            source = Path(resolve_encoder(str(run[name])))
+            run[name] = f"#{file_digest(source)}" if source.exists() else str(run[name])
+    return run
