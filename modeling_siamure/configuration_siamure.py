@@ -78,6 +78,8 @@ class SiamUREConfig(PreTrainedConfig):
         projection_size (`int`): Width of the projector g; the width of h by default.
         predictor_size (`int`): Width of the predictor's hidden layer; a quarter of
             `projection_size` by default, as in SimSiam.
+        cluster_components (`int`): Number of linear components of h in which the clusters lie
+            (see `SiamUREModel.to_cluster_space`); h itself by default.
         cluster_sizes (`list[int]`): How many training instances each cluster of h holds; set when
             clusters are stored in the model.
         max_distances (`list[float]`): The largest distance from each centroid at which a row still
@@ -122,6 +124,7 @@ class SiamUREConfig(PreTrainedConfig):
     max_prompt_tokens: int = 16
     projection_size: int | None = None
     predictor_size: int | None = None
+    cluster_components: int | None = None
     cluster_sizes: list[int] | None = None
     max_distances: list[float] | None = None
     min_margin: int | float | None = None

@@ -326,7 +326,11 @@ class SiamUREPreTrainedModel(PreTrainedModel):
     _supports_flash_attn = True
     _supports_flex_attn = True
     _supports_attention_backend = True
-    _keep_in_fp32_modules_strict = ["cluster_centroids"]  # noqa: RUF012
+    _keep_in_fp32_modules_strict = [  # noqa: RUF012
+        "cluster_centroids",
+        "cluster_map_weight",
+        "cluster_map_bias",
+    ]
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *model_args, **kwargs):
@@ -366,7 +370,14 @@ class SiamUREPreTrainedModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module):
         super()._init_weights(module)
         if isinstance(module, SiamUREModel):
-            nn.init.zeros_(module.cluster_centroids)
+            stored = (
+                module.cluster_centroids,
+                module.cluster_map_weight,
+                module.cluster_map_bias,
+            )
+            for buffer in stored:
+                if buffer is not None:
+                    nn.init.zeros_(buffer)
 
 
 class SiamUREModel(SiamUREPreTrainedModel):
@@ -393,6 +404,8 @@ class SiamUREModel(SiamUREPreTrainedModel):
     """
 
     cluster_centroids: torch.Tensor
+    cluster_map_weight: torch.Tensor | None
+    cluster_map_bias: torch.Tensor | None
 
     def __init__(self, config: SiamUREConfig):
         super().__init__(config)
@@ -412,12 +425,22 @@ class SiamUREModel(SiamUREPreTrainedModel):
             projection_size, config.predictor_size or projection_size // 4
         )
         self.cluster_head = nn.Linear(size, config.num_labels)
-        # Means of L2-normalized h: the partition that id2label names. The head's partition is
-        # another one.
-        self.register_buffer(
-            "cluster_centroids", torch.zeros(config.num_labels, size, dtype=torch.float32)
-        )
+        # Of to_cluster_space: the partition that id2label names. The head's partition is another.
+        self._empty_clusters()
         self.post_init()
+
+    def _empty_clusters(self) -> None:
+        """Make room for the stored clusters."""
+        config = self.config
+        size, components = config.relation_embedding_size, config.cluster_components
+        centroids = torch.zeros(config.num_labels, components or size, device=self.device)
+        weight = bias = None
+        if components is not None:
+            weight = torch.zeros(components, size, device=self.device)
+            bias = torch.zeros(components, device=self.device)
+        self.register_buffer("cluster_centroids", centroids.float())
+        self.register_buffer("cluster_map_weight", None if weight is None else weight.float())
+        self.register_buffer("cluster_map_bias", None if bias is None else bias.float())
 
     @classmethod
     def from_encoder(
@@ -570,12 +593,14 @@ class SiamUREModel(SiamUREPreTrainedModel):
         min_margin: float | None = None,
         groups: Sequence[int] | None = None,
         score_curve: Sequence[float] | None = None,
+        cluster_map: tuple[torch.Tensor, torch.Tensor] | None = None,
     ) -> None:
         """Store clusters of h in the model: what `id2label`, the pipeline and reports follow.
 
         Args:
-            centroids: Means of L2-normalized h, `(clusters, relation_embedding_size)`; a tensor or
-                an array. Another number than `num_labels` resizes the cluster head too.
+            centroids: Means in the cluster space (see `to_cluster_space`), `(clusters,
+                relation_embedding_size or components)`; a tensor or an array. Another number than
+                `num_labels` resizes the cluster head too.
             sizes: Number of examples in each cluster.
             names: Name of each cluster.
             max_distances: The largest distance from each centroid at which an example still
@@ -585,6 +610,8 @@ class SiamUREModel(SiamUREPreTrainedModel):
             groups: The group of each cluster; those of one group are siblings, between which the
                 margin makes no difference. No siblings by default.
             score_curve: See `cluster_scores`.
+            cluster_map: Weight `(components, relation_embedding_size)` and bias `(components,)` of
+                the map to the cluster space; by default that is h itself.
 
         Raises:
             ValueError: Centroids, sizes, names and thresholds are not equally many.
@@ -599,7 +626,13 @@ class SiamUREModel(SiamUREPreTrainedModel):
             )
         if len(centroids) != self.config.num_labels:
             self.resize_clusters(len(centroids))
+        self.config.cluster_components = None if cluster_map is None else len(cluster_map[1])
+        self._empty_clusters()
         self.cluster_centroids.copy_(centroids)
+        if cluster_map is not None:
+            assert self.cluster_map_weight is not None and self.cluster_map_bias is not None
+            self.cluster_map_weight.copy_(torch.as_tensor(cluster_map[0]))
+            self.cluster_map_bias.copy_(torch.as_tensor(cluster_map[1]))
         self.config.cluster_sizes = [int(size) for size in sizes]
         self.config.id2label = dict(enumerate(names))
         self.config.label2id = {name: label for label, name in self.config.id2label.items()}
@@ -618,12 +651,26 @@ class SiamUREModel(SiamUREPreTrainedModel):
         config.id2label = {label: f"cluster {label}" for label in range(num_clusters)}
         config.label2id = {name: label for label, name in config.id2label.items()}
         config.cluster_sizes = config.max_distances = config.min_margin = None
-        config.cluster_groups = config.score_curve = None
+        config.cluster_groups = config.score_curve = config.cluster_components = None
         head = nn.Linear(config.relation_embedding_size, num_clusters)
         self.cluster_head = head.to(self.device, self.dtype)
-        self.cluster_centroids = torch.zeros(
-            num_clusters, config.relation_embedding_size, device=self.device
+        self._empty_clusters()
+
+    def to_cluster_space(self, relation_embedding: torch.Tensor) -> torch.Tensor:
+        """Map h to where the stored clusters lie: `(rows, size or components)`, L2-normalized.
+
+        That is h itself, or its relevant components (see `fit_relevant_components`).
+
+        Args:
+            relation_embedding: h, `(rows, relation_embedding_size)`.
+        """
+        normalized = F.normalize(relation_embedding.float(), dim=-1)
+        if self.cluster_map_weight is None or self.cluster_map_bias is None:
+            return normalized
+        weight, bias = (
+            part.to(normalized.device) for part in (self.cluster_map_weight, self.cluster_map_bias)
         )
+        return F.normalize(F.linear(normalized, weight, bias), dim=-1)
 
     def cluster_scores(self, relation_embedding: torch.Tensor) -> torch.Tensor:
         """Return the score of each stored cluster, `(rows, clusters)`; see `cluster_scores`.
@@ -634,7 +681,8 @@ class SiamUREModel(SiamUREPreTrainedModel):
         Raises:
             ValueError: The model holds no clusters.
         """
-        return cluster_scores(relation_embedding, *self._stored_clusters(relation_embedding.device))
+        stored = self._stored_clusters(relation_embedding.device)
+        return cluster_scores(self.to_cluster_space(relation_embedding), *stored)
 
     def assign_clusters(
         self, relation_embedding: torch.Tensor, reject_outliers: bool = True
@@ -652,7 +700,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
             ValueError: The model holds no clusters.
         """
         stored = self._stored_clusters(relation_embedding.device)
-        nearest = nearest_clusters(relation_embedding, *stored)
+        nearest = nearest_clusters(self.to_cluster_space(relation_embedding), *stored)
         if self.config.max_distances is None or not reject_outliers:
             return nearest.clusters
         is_rejected = is_outlier(

@@ -407,6 +407,7 @@ BROKEN_CONFIGS = {
     "few names": ({"id2label": {"0": "a"}}, r"has the shape .*, its config.json asks for"),
     "other names": ({"id2label": {"1": "a", "2": "b", "3": "c"}}, "id2label does not name"),
     "names of nothing": ({"id2label": {"a": "b"}}, "config.json: "),
+    "components that no map has": ({"cluster_components": 4}, "is missing"),
     "groups beyond": ({"cluster_groups": [0, 1, 7]}, "cluster_groups are not numbers from 0 to 2"),
     "few groups": ({"cluster_groups": [0]}, "cluster_groups has 1 values for 3 clusters"),
     "a curve that falls": ({"score_curve": [0.0, 0.8, 0.5]}, "score_curve falls"),
@@ -570,6 +571,26 @@ def test_another_number_of_clusters_forgets_the_stored_ones(model, batch):
     for ask in (model.cluster_scores, model.assign_clusters):
         with pytest.raises(ValueError, match="the model holds no clusters to choose from"):
             ask(torch.ones(1, 96))
+
+
+def test_clusters_lie_in_the_components_of_a_map(model, tmp_path):
+    embeddings = torch.randn(50, 96) * torch.rand(50, 1)
+    weight, bias = torch.randn(4, 96), torch.randn(4)
+    centroids = F.normalize(torch.randn(3, 4), dim=-1)
+    model.set_clusters(centroids, [5, 3, 2], list("abc"), cluster_map=(weight, bias))
+    mapped = F.normalize(F.normalize(embeddings, dim=-1) @ weight.T + bias, dim=-1)
+    nearest = torch.cdist(mapped, centroids).argmin(dim=-1)
+    model.save_pretrained(tmp_path)
+    loaded = AutoModel.from_pretrained(tmp_path, dtype=torch.float16)
+    assert loaded.dtype == torch.float16 and loaded.cluster_map_weight.dtype == torch.float32
+    for each in (model, loaded):
+        torch.testing.assert_close(each.to_cluster_space(embeddings), mapped)
+        assert torch.equal(each.assign_clusters(embeddings), nearest)
+        assert torch.equal(each.cluster_scores(embeddings).argmax(dim=-1), nearest)
+    model.set_clusters(torch.eye(3, 96), [1, 1, 1], list("abc"))
+    assert model.config.cluster_components is None and model.cluster_map_weight is None
+    rows = F.normalize(embeddings, dim=-1)
+    torch.testing.assert_close(model.to_cluster_space(embeddings), rows)
 
 
 def test_scores_and_assignments_are_those_of_the_centroids(model):

@@ -15,6 +15,7 @@ from datasets import Dataset, concatenate_datasets
 from data_scripts import load_relation_dataset
 from modeling_siamure import Recipe
 from modeling_siamure.clustering import cluster_embeddings
+from modeling_siamure.clustering.relevant_components import fit_relevant_components
 from modeling_siamure.discovery.rows import embed_rows, tokenize_rows
 
 from ..corpora import draw
@@ -41,7 +42,8 @@ def scores_of(embeddings, relations, num_clusters: int, seeds: list[int], method
     """Return mean B3 F1 / V F1 / ARI over the seeds, in percent."""
     values = []
     for seed in seeds:
-        clusters = cluster_embeddings(embeddings, num_clusters, method, seed, num_components=64)
+        rows = fit_relevant_components(embeddings, seed=seed).apply(embeddings)
+        clusters = cluster_embeddings(rows, num_clusters, method, seed)
         result = metric().compute(predictions=clusters.labels, references=relations)
         values.append([result["b3_f1"], result["v_measure_f1"], result["ari"]])
     return " / ".join(f"{100 * value:.1f}" for value in np.mean(values, axis=0))

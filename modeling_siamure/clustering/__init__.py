@@ -8,14 +8,12 @@ from .consensus import consensus
 from .partitions import (
     Clusters,
     assign,
-    check_size,
     fill_empty_clusters,
     initialize_cluster_head,
     kmeans,
     means_of,
     ward,
 )
-from .relevant_components import relevant_components
 
 
 def cluster_embeddings(
@@ -27,12 +25,11 @@ def cluster_embeddings(
     type_pairs: np.ndarray | None = None,
     context_size: int = 0,
     show_progress: bool = False,
-    num_components: int | None = None,
 ) -> Clusters:
     """Cluster h by k-means or by the consensus of cluster heads; no cluster is empty.
 
     Args:
-        embeddings: h, `(rows, size)`.
+        embeddings: h, or its relevant components, `(rows, size)`.
         num_clusters: C.
         method: `"kmeans"` (paper, 3.3) or `"consensus"`; `Clusters.method` says what was done.
         seed: Fixes all draws.
@@ -40,8 +37,6 @@ def cluster_embeddings(
         type_pairs: See `consensus`.
         context_size: See `consensus`.
         show_progress: Whether to show a progress bar.
-        num_components: Components of h that are clustered (see `relevant_components`); each row
-            then belongs to the nearest centroid of h. By default h itself is clustered.
 
     Raises:
         ValueError: There are fewer rows than clusters, or the method is another.
@@ -52,22 +47,10 @@ def cluster_embeddings(
     """
     if method == "consensus":
         clusters = consensus(
-            embeddings,
-            num_clusters,
-            seed,
-            type_pairs,
-            context_size,
-            show_progress,
-            num_components,
+            embeddings, num_clusters, seed, type_pairs, context_size, show_progress
         )
-    elif method == "kmeans" and num_components is None:
-        clusters = kmeans(embeddings, num_clusters, seed, kmeans_restarts)
     elif method == "kmeans":
-        check_size(embeddings, num_clusters)
-        components = relevant_components(embeddings, num_components, seed)
-        labels = kmeans(components, num_clusters, seed, kmeans_restarts).labels
-        centroids = means_of(embeddings, labels, num_clusters)
-        clusters = Clusters(assign(embeddings, centroids), centroids, "k-means")
+        clusters = kmeans(embeddings, num_clusters, seed, kmeans_restarts)
     else:
         raise ValueError(f"clustering method {method!r}: it must be 'kmeans' or 'consensus'")
     return fill_empty_clusters(embeddings, clusters)
@@ -80,5 +63,6 @@ __all__ = [
     "consensus",
     "initialize_cluster_head",
     "kmeans",
+    "means_of",
     "ward",
 ]

@@ -29,7 +29,6 @@ from .partitions import (
     sample_rows,
     ward,
 )
-from .relevant_components import relevant_components
 from .type_pairs import MIN_AGREEMENT, chance_corrected_agreement, count_frequent, divide_type_pairs
 
 logger = logging.getLogger(__name__)
@@ -42,7 +41,6 @@ def consensus(
     type_pairs: np.ndarray | None = None,
     context_size: int = 0,
     show_progress: bool = False,
-    num_components: int | None = None,
     num_heads: int = 6,
     num_neighbors: int = 20,
     sample_size: int = 4096,
@@ -50,12 +48,11 @@ def consensus(
 ) -> Clusters:
     """Cluster h such that neighbors share a cluster.
 
-    Cluster heads are trained on h as it is, or on its relevant components, so that a row and its
-    mutual nearest neighbors agree and all clusters are used (Eq. 7). Each has a start of its own:
-    Ward's method, which keeps large groups whole; of relevant components, every other one k-means,
-    which is as good there and parts them. Average linkage on the share of heads that separate two
-    rows joins them; what stays alone there is no cluster. Each row then belongs to the nearest
-    centroid of h, so that rows to come are assigned alike.
+    Cluster heads are trained so that a row and its mutual nearest neighbors agree and all clusters
+    are used (Eq. 7). Each has a start of its own, by Ward's method, which keeps large groups whole,
+    and by k-means, which parts them, in turn. Average linkage on the share of heads that separate
+    two rows joins them; what stays alone there is no cluster. Each row then belongs to the nearest
+    centroid, so that rows to come are assigned alike.
 
     A corpus may have few relations that are frequent and many that are rare. Clusters of similar
     size then cut through the frequent ones, and neighbors agree on them hardly better than any two
@@ -66,15 +63,13 @@ def consensus(
     All this looks at a sample; the other rows are assigned.
 
     Args:
-        embeddings: h, `(rows, size)`.
+        embeddings: h, or its relevant components, `(rows, size)`.
         num_clusters: C.
         seed: Fixes sample, starts and batches.
         type_pairs: Head and tail type of each row as one word, `(rows,)`; none where there are no
             types.
         context_size: Number of h's last dimensions that hold the words between the mentions.
         show_progress: Whether to show a progress bar.
-        num_components: Relevant components that the heads see (see `relevant_components`); by
-            default they see h.
         num_heads: Number of cluster heads.
         num_neighbors: K.
         sample_size: Rows in the sample.
@@ -113,27 +108,16 @@ def consensus(
             method = "parts of type pairs"
             labels = divide_type_pairs(rows, pairs, num_clusters, context_size, seed)
     if labels is None:
-        inputs = rows
-        if num_components is not None:
-            inputs = normalize(relevant_components(rows, num_components, seed, num_neighbors))
-            neighbors = search_blocks(inputs, neighbors.shape[1]).indices.numpy()
-            neighbors = mutual_neighbors(neighbors)
         heads = tqdm(
             range(num_heads),
             desc="Clustering: training the heads that vote",
             disable=not show_progress,
         )
         votes = [
-            _train_head(
-                inputs,
-                neighbors,
-                num_clusters,
-                num_heads * seed + i,
-                by_kmeans=num_components is not None and i % 2 == 1,
-            )
+            _train_head(rows, neighbors, num_clusters, num_heads * seed + i, by_kmeans=i % 2 == 1)
             for i in heads
         ]
-        labels = _merge_votes(np.stack(votes, axis=1), inputs, num_clusters)
+        labels = _merge_votes(np.stack(votes, axis=1), rows, num_clusters)
     centroids = centroids_of(rows, labels)
     return Clusters(assign(embeddings, centroids), centroids, method)
 

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> None:
         if not output.exists():
             return False
         earlier = read_run(output)
-        changes = "" if earlier is None else list_changes(earlier, run)
+        changes = "" if earlier is None else list_changes(earlier, record)
         if earlier is None or changes:
             told = f", of another run: {changes}" if changes else ""
             raise FileExistsError(
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
         return True
 
     with lock_file(output, "--output") if state.is_main_process else nullcontext():
-        run = broadcast_from_main(describe_command, args, recipe)
+        record = broadcast_from_main(describe_command, args, recipe)
         if broadcast_from_main(is_finished):
             return
         dataset = load_input(args)
@@ -50,6 +50,6 @@ def run(args: argparse.Namespace) -> None:
         assignment = discovery.predict(dataset)
         labels = assignment.labels
         if state.is_main_process:
-            write_assignments(output, dataset, assignment, discovery.model_.config.id2label, run)
+            write_assignments(output, dataset, assignment, discovery.model_.config.id2label, record)
             counts = [f"{len(labels):,} sentences", f"{(labels == UNASSIGNED).sum():,} unassigned"]
             print(", ".join([*counts, f"{(labels == SKIPPED).sum():,} skipped: {output}"]))

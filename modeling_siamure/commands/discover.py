@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
         if not holds_result(output, run_file):
             return False
         complete(output)
-        if changes := compare_run(output / "model", run):
+        if changes := compare_run(output / "model", record):
             raise FileExistsError(
                 f"{output} holds something already, of another run: {changes}; give another "
                 "--output_dir, or remove it"
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
 
     is_new = not holds_result(output, run_file)
     with lock_folder(output, state.is_main_process, is_new):
-        run = broadcast_from_main(describe_command, args, recipe)
+        record = broadcast_from_main(describe_command, args, recipe)
         if broadcast_from_main(is_finished):
             return
         dataset = load_input(args)
@@ -91,13 +91,13 @@ def run(args: argparse.Namespace) -> None:
                     scores,
                     clusterings,
                 )
-                write_record(folder / run_file, {"run": run})
+                write_record(folder / run_file, {"run": record})
                 write_assignments(
                     folder / "assignments.parquet",
                     dataset,
                     discovery.assignment_,
                     discovery.model_.config.id2label,
-                    run,
+                    record,
                 )
                 write_clusters(folder / "clusters.csv", discovery)
                 if not args.no_report:

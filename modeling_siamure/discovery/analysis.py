@@ -12,6 +12,7 @@ from ..clustering.assignment import Assignment, RejectionRule, assign_rows, fit_
 from ..clustering.descriptions import ClusterDescription, describe_clusters
 from ..clustering.hierarchy import relation_tree
 from ..clustering.num_clusters import NumClustersEstimate, estimate_num_clusters
+from ..clustering.relevant_components import LinearMap, fit_relevant_components
 from ..configuration_siamure import UNASSIGNED
 from ..health import MULTILINGUAL_ENCODER
 
@@ -29,6 +30,8 @@ class DiscoveryResult:
         rejection: How clear a row's cluster is, and which rows belong to none.
         descriptions: Name, words and examples of each cluster.
         tree: Ward's tree on the centroids, for `cut_tree`.
+        embeddings: What the clusters were found in: h, or its relevant components, `(rows, size)`.
+        cluster_map: The map from h to them; `None` where it is h itself.
     """
 
     num_clusters: NumClustersEstimate
@@ -37,6 +40,8 @@ class DiscoveryResult:
     rejection: RejectionRule
     descriptions: list[ClusterDescription]
     tree: np.ndarray
+    embeddings: np.ndarray
+    cluster_map: LinearMap | None
 
 
 def analyze(
@@ -69,7 +74,8 @@ def analyze(
         seed: Fixes everything.
         show_progress: Whether to show progress bars.
         compared_rows: Rows among which as many different ones as clusters are looked for.
-        num_components: See `cluster_embeddings`.
+        num_components: Relevant components of h in which clusters are found (see
+            `fit_relevant_components`); by default they are found in h itself.
         divides_type_pairs: Whether the consensus may answer with parts of type pairs; not where h
             holds the types already.
         max_unassigned: Largest share of the rows that may belong to no cluster.
@@ -100,6 +106,11 @@ def analyze(
             f"{num_different} different rows can't form {number} clusters; ask for fewer, or give "
             "more rows"
         )
+    cluster_map = None
+    if num_components is not None:
+        cluster_map = fit_relevant_components(embeddings, num_components, seed)
+        embeddings = cluster_map.apply(embeddings)
+        context_size = 0
     clusters = cluster_embeddings(
         embeddings,
         number,
@@ -109,7 +120,6 @@ def analyze(
         type_pairs if divides_type_pairs else None,
         context_size,
         show_progress,
-        num_components,
     )
     logger.info("%d clusters were found by %s", number, clusters.method)
     sizes = np.array(clusters.sizes)
@@ -132,4 +142,6 @@ def analyze(
     assigned = Clusters(assignment.labels, centroids, clusters.method)
     descriptions = describe_clusters(texts, embeddings, assigned, assignment.margins)
     tree = relation_tree(centroids, context_size)
-    return DiscoveryResult(estimate, clusters, assignment, rejection, descriptions, tree)
+    return DiscoveryResult(
+        estimate, clusters, assignment, rejection, descriptions, tree, embeddings, cluster_map
+    )

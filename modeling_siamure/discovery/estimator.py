@@ -10,9 +10,10 @@ from datasets import Dataset
 from sklearn.base import BaseEstimator, ClusterMixin
 from transformers import set_seed
 
-from ..clustering import initialize_cluster_head
+from ..clustering import Clusters, initialize_cluster_head, means_of
 from ..clustering.assignment import Assignment, RejectionRule, assign_rows
 from ..clustering.hierarchy import relation_tree
+from ..clustering.relevant_components import LinearMap
 from ..clustering.storage import load_clusters, save_clusters
 from ..data_collator import type_pairs
 from ..health import check_domain
@@ -62,7 +63,8 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         num_clusters_: The `NumClustersEstimate` that C was chosen by; without trials if it was
             given.
         tree_: Ward's tree on the centroids, for `cut_tree`.
-        embeddings_: h of the rows that were not skipped.
+        embeddings_: What the clusters were found in, of the rows that were not skipped: h, or its
+            relevant components where the recipe asks for some (`clustering_components`).
         model_, tokenizer_: The model, with the clusters stored in it.
         encoder_: The encoder or model that embedded the rows.
         training_args_: The recipe's arguments.
@@ -151,10 +153,10 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
                     self.model_, self.tokenizer_, rows, number, recipe, work, **overrides
                 )
         args = self.training_args_
-        self.embeddings_ = embed_rows(self.model_, self.tokenizer_, rows, args, folder)
+        relation_embeddings = embed_rows(self.model_, self.tokenizer_, rows, args, folder)
         result = broadcast_from_main(
             analyze,
-            self.embeddings_,
+            relation_embeddings,
             rows["text"],
             type_pairs(rows),
             number,
@@ -168,6 +170,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             divides_type_pairs=not self.model_.config.type_weight,
             max_unassigned=self.max_unassigned,
         )
+        self.embeddings_ = result.embeddings
         self.num_clusters_ = result.num_clusters
         self.clusters_ = result.descriptions
         self.clustering_method_ = result.clusters.method
@@ -180,14 +183,17 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         if not is_trained or num_found != self.model_.config.num_labels:
             self.model_.resize_clusters(num_found)
             if num_found > 1:
+                clusters = result.assignment.clusters
+                means = means_of(relation_embeddings, clusters, num_found)
                 initialize_cluster_head(
-                    self.model_.cluster_head, self.embeddings_[:10_000], result.clusters
+                    self.model_.cluster_head, relation_embeddings, Clusters(clusters, means)
                 )
         self.model_.set_clusters(
             torch.as_tensor(result.clusters.centroids),
             result.clusters.sizes,
             [cluster.name for cluster in self.clusters_],
             **result.rejection.fields_of_model(),
+            cluster_map=result.cluster_map.tensors() if result.cluster_map else None,
         )
 
     @bars_as_asked
@@ -205,6 +211,8 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         folder = Path(self.work_dir) if self.work_dir else None
         args = self.training_args_
         embeddings = embed_rows(self.model_, self.tokenizer_, rows, args, folder)
+        if cluster_map := LinearMap.of_model(self.model_):
+            embeddings = cluster_map.apply(embeddings)
         centroids = self.model_.cluster_centroids.cpu().numpy()
         sizes = self.model_.config.cluster_sizes
         rule = RejectionRule.from_config(self.model_.config)
@@ -235,7 +243,8 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         config = discovery.model_.config
         discovery.clusters_ = load_clusters(str(discovery.model_.name_or_path), config)
         centroids = discovery.model_.cluster_centroids.numpy()
-        discovery.tree_ = relation_tree(centroids, config.context_size)
+        context_size = 0 if config.cluster_components else config.context_size
+        discovery.tree_ = relation_tree(centroids, context_size)
         recipe = Recipe.of(discovery.recipe)
         overrides = {"disable_tqdm": not discovery.show_progress}
         discovery.training_args_ = recipe.training_arguments("", **overrides)

@@ -27,7 +27,14 @@ from transformers import (
     TrainerCallback,
 )
 
-from ..clustering import Clusters, cluster_embeddings, initialize_cluster_head, kmeans, ward
+from ..clustering import (
+    Clusters,
+    cluster_embeddings,
+    initialize_cluster_head,
+    kmeans,
+    means_of,
+    ward,
+)
 from ..clustering.assignment import fit_rejection
 from ..clustering.descriptions import ClusterDescription, describe_clusters
 from ..clustering.neighbors import (
@@ -37,6 +44,7 @@ from ..clustering.neighbors import (
     neighbor_overlap,
     require_faiss,
 )
+from ..clustering.relevant_components import LinearMap, fit_relevant_components
 from ..clustering.storage import save_clusters
 from ..clustering.type_pairs import MIN_AGREEMENT, neighbor_agreement_beyond_types
 from ..data_collator import RelationCollator, relation_labels, tokenize_dataset, type_pairs
@@ -291,7 +299,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             if self.args.cluster_head_init == "ward":
                 clusters = ward(embeddings, head.out_features, self.args.seed)
             else:
-                clusters = self._cluster(self.train_dataset, embeddings)
+                labels = self._cluster_from_embeddings(self.train_dataset, embeddings).labels
+                clusters = Clusters(labels, means_of(embeddings, labels, head.out_features))
             initialize_cluster_head(head, embeddings, clusters)
             return {f"cluster_head.{name}": tensor for name, tensor in head.state_dict().items()}
 
@@ -486,6 +495,9 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         ).relation
         if self.untrained_because:
             self._initialize_cluster_head(embeddings)
+        cluster_map = broadcast_from_main(self._fit_cluster_map, embeddings)
+        if cluster_map is not None:
+            embeddings = cluster_map.apply(embeddings)
         clusters = broadcast_from_main(self._cluster, self.train_dataset, embeddings)
         texts = self.train_dataset["text"]
         self.clusters = broadcast_from_main(describe_clusters, texts, embeddings, clusters)
@@ -495,7 +507,13 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             fit_rejection, embeddings, clusters.centroids, seed=self.args.seed
         )
         centroids = torch.as_tensor(clusters.centroids)
-        self.model.set_clusters(centroids, clusters.sizes, names, **rule.fields_of_model())
+        self.model.set_clusters(
+            centroids,
+            clusters.sizes,
+            names,
+            **rule.fields_of_model(),
+            cluster_map=cluster_map.tensors() if cluster_map else None,
+        )
         return clusters
 
     def embed(
@@ -528,8 +546,19 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
     def _show_progress(self) -> bool:
         return self.is_world_process_zero() and not self.args.disable_tqdm
 
+    def _fit_cluster_map(self, embeddings: np.ndarray) -> LinearMap | None:
+        number = self.args.clustering_components
+        if number is None:
+            return None
+        return fit_relevant_components(embeddings, number, self.args.seed)
+
+    def _cluster_from_embeddings(self, dataset: Dataset, embeddings: np.ndarray) -> Clusters:
+        """Return the clusters of a dataset by its h; on the main process alone."""
+        cluster_map = self._fit_cluster_map(embeddings)
+        return self._cluster(dataset, cluster_map.apply(embeddings) if cluster_map else embeddings)
+
     def _cluster(self, dataset: Dataset, embeddings: np.ndarray) -> Clusters:
-        """Return the clusters of a dataset; on the main process alone."""
+        """Return the clusters of h, or of its relevant components; on the main process alone."""
         config = self.model.config
         return cluster_embeddings(
             embeddings,
@@ -538,9 +567,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             self.args.seed,
             self.args.kmeans_restarts,
             None if config.type_weight else type_pairs(dataset),  # h holds them already
-            config.context_size,
+            0 if self.args.clustering_components else config.context_size,
             self._show_progress,
-            self.args.clustering_components,
         )
 
     # ----------------------------------------------------------------------------------------------
@@ -569,7 +597,7 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
 
         def score() -> dict[str, float]:
             args = self.args
-            clusterings = {"": self._cluster(dataset, embeddings.relation).labels}
+            clusterings = {"": self._cluster_from_embeddings(dataset, embeddings.relation).labels}
             if args.clustering_method != "kmeans":
                 number = self.model.config.num_labels
                 clusters = kmeans(embeddings.relation, number, args.seed, args.kmeans_restarts)

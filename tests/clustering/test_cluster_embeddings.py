@@ -36,21 +36,3 @@ def test_types_and_context_reach_the_consensus():
 def test_another_method():
     with pytest.raises(ValueError, match=r"'k-means'.*must be 'kmeans' or 'consensus'"):
         cluster_embeddings(ROWS, 4, method="k-means")
-
-
-@pytest.mark.parametrize("method", ["kmeans", "consensus"])
-def test_components_are_clustered_and_centroids_are_those_of_h(method):
-    rng = np.random.default_rng(0)
-    corners = np.eye(4, 12).repeat(15, axis=0)
-    rows = 3 * corners + rng.normal(0, 0.1, (60, 12))
-    clusters = cluster_embeddings(rows, 4, method, num_components=3)
-    assert sorted(clusters.sizes) == [15, 15, 15, 15]
-    for label in range(4):
-        members = rows[clusters.labels == label]
-        mean = (members / np.linalg.norm(members, axis=1, keepdims=True)).mean(axis=0)
-        np.testing.assert_allclose(clusters.centroids[label], mean, atol=1e-6)
-
-
-def test_more_clusters_than_rows_in_components():
-    with pytest.raises(ValueError, match="60 rows can't form 61 clusters"):
-        cluster_embeddings(ROWS, 61, num_components=2)

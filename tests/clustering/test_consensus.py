@@ -9,6 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 from modeling_siamure.clustering import assign, consensus, ward
 from modeling_siamure.clustering.consensus import _train_head
 from modeling_siamure.clustering.neighbors import mutual_neighbors, nearest_neighbors
+from modeling_siamure.clustering.relevant_components import fit_relevant_components
 from modeling_siamure.clustering.type_pairs import chance_corrected_agreement
 from tests.helpers.blobs import is_same_partition, make_blobs
 
@@ -64,14 +65,14 @@ def test_what_stays_alone_is_no_cluster(monkeypatch):
     assert is_same_partition(clusters.labels, np.repeat([0, 1], [10, 11]))
 
 
-def test_heads_see_relevant_components():
+def test_relevant_components_part_what_noise_hides():
     """A direction in which even neighbors differ drowns the groups, until it is scaled down."""
     rows, truth = make_blobs([80, 60, 40], 0.2)
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(180, 1)) * 4
     rows = np.concatenate([rows, noise], axis=1).astype(np.float32)
     plain = consensus(rows, 3).labels
-    scaled = consensus(rows, 3, num_components=8).labels
+    scaled = consensus(fit_relevant_components(rows, 8).apply(rows), 3).labels
     assert adjusted_rand_score(truth, scaled) > adjusted_rand_score(truth, plain)
 
 
