@@ -14,6 +14,21 @@ from .phrases import distinctive_phrases
 
 
 @dataclass(frozen=True)
+class ClusterPart:
+    """What a reader is told of a part of a cluster (see `find_parts`).
+
+    Attributes:
+        size: Its number of sentences.
+        words: The phrases that set it apart from the other parts, the most distinctive first.
+        examples: Marked sentences that lie next to its mean, the nearest first.
+    """
+
+    size: int
+    words: list[str]
+    examples: list[str]
+
+
+@dataclass(frozen=True)
 class ClusterDescription:
     """What a reader is told of a cluster.
 
@@ -27,6 +42,9 @@ class ClusterDescription:
             are typical of sentences whose tail comes first. See `distinctive_phrases`.
         type_pairs: Its pairs of entity types and how many sentences have them, the most frequent
             first.
+        is_type_pair: Whether it is a whole pair of entity types: nearly all of its sentences have
+            one pair, and nearly all sentences of that pair are in it.
+        parts: Its parts, the largest first; none where it can't be divided.
     """
 
     name: str
@@ -35,6 +53,8 @@ class ClusterDescription:
     borderline_examples: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     type_pairs: dict[str, int] = field(default_factory=dict)
+    is_type_pair: bool = False
+    parts: list[ClusterPart] = field(default_factory=list)
 
 
 def describe_clusters(
@@ -42,9 +62,11 @@ def describe_clusters(
     embeddings: np.ndarray,
     clusters: Clusters,
     margins: np.ndarray | None = None,
+    parts: np.ndarray | None = None,
     num_examples: int = 3,
     num_phrases: int = 10,
     phrases_in_name: int = 2,
+    type_pair_share: float = 0.95,
 ) -> list[ClusterDescription]:
     """Name the clusters of marked sentences and pick their most typical ones.
 
@@ -58,9 +80,12 @@ def describe_clusters(
         clusters: Their partition; rows with a negative label belong to no cluster.
         margins: How much nearer each row is to its own centroid than to another, `(rows,)`; without
             them no sentence is called borderline.
+        parts: The part of each row within its cluster, `(rows,)`; without them clusters have none.
         num_examples: Number of different sentences to show of each; fewer where there are no more.
         num_phrases: Number of phrases that are kept of each.
         phrases_in_name: Number of phrases in a name.
+        type_pair_share: Share of its sentences, and of those of a type pair, from which on a
+            cluster is called a whole type pair.
 
     Returns:
         One description per cluster, in the order of the centroids; all names differ.
@@ -79,23 +104,56 @@ def describe_clusters(
     phrases = distinctive_phrases(sentences, labels, num_clusters, num_phrases)
     names = _names(phrases, pairs, phrases_in_name)
     descriptions = []
+
+    def first_texts(rows: np.ndarray, order: np.ndarray) -> list[str]:
+        candidates = rows[order[: 10 * num_examples]]
+        different = dict.fromkeys(texts[int(row)] for row in candidates)
+        return list(different)[:num_examples]
+
+    def nearest_texts(rows: np.ndarray, centroid: np.ndarray) -> list[str]:
+        if not len(rows):
+            return []
+        return first_texts(rows, np.argsort(-normalize(embeddings[rows]) @ centroid, kind="stable"))
+
+    def describe_parts(cluster: int) -> list[ClusterPart]:
+        in_cluster = labels == cluster
+        if parts is None or not parts[assigned[in_cluster]].any():
+            return []
+        members, numbers = assigned[in_cluster], parts[assigned[in_cluster]]
+        read = [sentences[place] for place in np.flatnonzero(in_cluster)]
+        count = numbers.max() + 1
+        words = distinctive_phrases(read, numbers, count, num_phrases)
+        rows_of_parts = [members[numbers == number] for number in range(count)]
+        return [
+            ClusterPart(
+                len(rows),
+                part_words,
+                nearest_texts(rows, normalize(embeddings[rows]).mean(axis=0)),
+            )
+            for part_words, rows in zip(words, rows_of_parts, strict=True)
+        ]
+
+    totals = sum(pairs, Counter())
     for cluster, centroid in enumerate(clusters.centroids):
         rows = np.flatnonzero(clusters.labels == cluster)
-
-        def first_of(order: np.ndarray, rows: np.ndarray = rows) -> list[str]:
-            candidates = rows[order[: 10 * num_examples]]
-            different = dict.fromkeys(texts[int(row)] for row in candidates)
-            return list(different)[:num_examples]
-
-        nearness = normalize(embeddings[rows]) @ centroid if len(rows) else np.empty(0)
-        examples = first_of(np.argsort(-nearness, kind="stable"))
         borderline = []
         if margins is not None:
-            borderline = first_of(np.argsort(margins[rows], kind="stable"))
+            borderline = first_texts(rows, np.argsort(margins[rows], kind="stable"))
         type_pairs = dict(sorted(pairs[cluster].items(), key=lambda pair: (-pair[1], pair[0])))
+        is_type_pair = len(totals) > 1 and any(
+            size >= type_pair_share * max(len(rows), totals[pair])
+            for pair, size in type_pairs.items()
+        )
         descriptions.append(
             ClusterDescription(
-                names[cluster], len(rows), examples, borderline, phrases[cluster], type_pairs
+                names[cluster],
+                len(rows),
+                nearest_texts(rows, centroid),
+                borderline,
+                phrases[cluster],
+                type_pairs,
+                is_type_pair,
+                describe_parts(cluster),
             )
         )
     return descriptions

@@ -9,7 +9,7 @@ from transformers.utils import cached_file
 
 from ..configuration_siamure import SiamUREConfig
 from ..utils.files import atomic_write
-from .descriptions import ClusterDescription
+from .descriptions import ClusterDescription, ClusterPart
 
 CLUSTERS_FILE = "clusters.json"
 
@@ -48,8 +48,13 @@ def load_clusters(path: str, config: SiamUREConfig) -> list[ClusterDescription]:
         return [ClusterDescription(name, size, []) for name, size in named_sizes]
     try:
         content = json.loads(Path(file).read_text(encoding="utf-8"))
-        clusters = [ClusterDescription(**entry) for entry in content]
-    except (ValueError, TypeError) as error:
+        clusters = [
+            ClusterDescription(
+                **entry | {"parts": [ClusterPart(**part) for part in entry.get("parts", ())]}
+            )
+            for entry in content
+        ]
+    except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{file} does not describe clusters ({error}); remove it") from None
     if len(clusters) != len(names):
         raise ValueError(

@@ -12,6 +12,7 @@ from ..clustering.assignment import Assignment, RejectionRule, assign_rows, fit_
 from ..clustering.descriptions import ClusterDescription, describe_clusters
 from ..clustering.hierarchy import relation_tree
 from ..clustering.num_clusters import NumClustersEstimate, estimate_num_clusters
+from ..clustering.parts import find_parts
 from ..clustering.relevant_components import LinearMap, fit_relevant_components
 from ..configuration_siamure import UNASSIGNED
 from ..health import MULTILINGUAL_ENCODER
@@ -140,7 +141,12 @@ def analyze(
             max_unassigned,
         )
     assigned = Clusters(assignment.labels, centroids, clusters.method)
-    descriptions = describe_clusters(texts, embeddings, assigned, assignment.margins)
+    # A finer layer, where the scale of directions counts, whatever clusters are found in.
+    components = embeddings
+    if cluster_map is None:
+        components = fit_relevant_components(embeddings, seed=seed).apply(embeddings)
+    parts = find_parts(components, assignment.labels, number, seed)
+    descriptions = describe_clusters(texts, embeddings, assigned, assignment.margins, parts)
     tree = relation_tree(centroids, context_size)
     return DiscoveryResult(
         estimate, clusters, assignment, rejection, descriptions, tree, embeddings, cluster_map

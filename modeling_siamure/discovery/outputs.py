@@ -92,7 +92,7 @@ def _floats(values: np.ndarray) -> pa.Array:
 
 
 def write_clusters(path: Path, discovery: RelationDiscovery, num_examples: int = 3) -> None:
-    """Write one line per cluster as CSV: name, size, share, type pairs, phrases, examples.
+    """Write one line per cluster as CSV: name, size, share, type pairs, phrases, parts, examples.
 
     The rows that belong to no cluster and those that were skipped have lines of their own, so that
     sizes add up. Text that a spreadsheet would take for a formula has an apostrophe before it; what
@@ -105,7 +105,7 @@ def write_clusters(path: Path, discovery: RelationDiscovery, num_examples: int =
     """
     labels = discovery.labels_
     numbers = range(1, num_examples + 1)
-    columns = ["cluster", "name", "size", "share", "type_pairs", "trigger_words"]
+    columns = ["cluster", "name", "size", "share", "type_pairs", "trigger_words", "parts"]
     columns += [f"central_{number}" for number in numbers]
     columns += [f"borderline_{number}" for number in numbers]
     with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
@@ -120,6 +120,9 @@ def write_clusters(path: Path, discovery: RelationDiscovery, num_examples: int =
                 "share": cluster.size / len(labels),
                 "type_pairs": "; ".join(pairs),
                 "trigger_words": ", ".join(cluster.words),
+                "parts": "; ".join(
+                    f"{', '.join(part.words[:3])} {part.size}" for part in cluster.parts
+                ),
             }
             central = zip(numbers, cluster.examples, strict=False)
             borderline = zip(numbers, cluster.borderline_examples, strict=False)

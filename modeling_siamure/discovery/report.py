@@ -72,6 +72,13 @@ def summarize(discovery: RelationDiscovery) -> str:
             f"{num_doubtful:,} sentences are far from their cluster or between two; of these, the "
             f"least clear stay unassigned, at most {discovery.max_unassigned:.0%} of all."
         )
+    whole = [cluster for cluster in discovery.clusters_ if cluster.is_type_pair]
+    if whole:
+        example = next(iter(max(whole, key=lambda cluster: cluster.size).type_pairs))
+        sentences.append(
+            f"{len(whole)} of the clusters are whole pairs of entity types, such as {example}: "
+            "what tells their sentences apart is in their parts."
+        )
     return f"{', '.join(parts)}. {' '.join(sentences)}"
 
 
@@ -224,6 +231,15 @@ def _content(
                 "types": list(cluster.type_pairs),
                 "central": [shorten(text) for text in cluster.examples],
                 "borderline": [shorten(text) for text in cluster.borderline_examples],
+                "whole": cluster.is_type_pair,
+                "parts": [
+                    {
+                        "size": part.size,
+                        "words": part.words[:5],
+                        "central": [shorten(text) for text in part.examples],
+                    }
+                    for part in cluster.parts
+                ],
             }
             for cluster in discovery.clusters_
         ],

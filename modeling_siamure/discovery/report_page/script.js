@@ -5,7 +5,7 @@ const { clusters, points, tree, trials, gold } = data;
 const byId = (id) => document.getElementById(id);
 const readable = (number) => number.toLocaleString("en");
 const state = { cluster: null, query: "", groups: clusters.length, position: -1 };
-const UNASSIGNED = { name: "unassigned", size: data.unassigned, share: data.unassigned / data.rows, words: [], types: [], central: [], borderline: data.rejected };
+const UNASSIGNED = { name: "unassigned", size: data.unassigned, share: data.unassigned / data.rows, words: [], types: [], parts: [], central: [], borderline: data.rejected };
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -115,15 +115,16 @@ function drawClusters() {
   const all = clusters.map((_, cluster) => cluster);
   if (data.unassigned) all.push(-1);
   byId("clusters").replaceChildren(...all.filter((cluster) => {
-    const { name, words, types } = describe(cluster);
-    const isFound = !state.query || [name, ...words, ...types].join(" ").toLowerCase().includes(state.query);
+    const { name, words, types, parts } = describe(cluster);
+    const isFound = !state.query || [name, ...words, ...types, ...parts.flatMap((part) => part.words)].join(" ").toLowerCase().includes(state.query);
     return isFound || points.cluster.some((own, point) => own === cluster && texts[point].includes(state.query));
   }).map((cluster) => {
-    const { name, size, share, words, types } = describe(cluster);
+    const { name, size, share, words, types, whole, parts } = describe(cluster);
     const button = element("button", { type: "button", "data-cluster": cluster, "aria-pressed": cluster === state.cluster, style: `--color: ${color(cluster)}` },
       name, element("small", {}, `${readable(size)} sentences, ${(100 * share).toFixed(1)} %`),
       ...(words.length ? [element("small", {}, words.join(", "))] : []),
-      ...(types.length ? [element("small", {}, types.slice(0, 3).join(", "))] : []));
+      ...(types.length ? [element("small", {}, types.slice(0, 3).join(", ") + (whole ? " (the whole type pair)" : ""))] : []),
+      ...(parts.length ? [element("small", {}, `${parts.length} parts: ${parts.map((part) => part.words[0] || "…").join(" | ")}`)] : []));
     button.addEventListener("click", () => choose(cluster));
     return element("li", {}, button);
   }));
@@ -133,8 +134,9 @@ function drawExamples() {
   const list = (title, sentences) => sentences.length ? [element("h3", {}, title), element("ul", {}, ...sentences.map((text) => element("li", {}, marked(text))))] : [];
   const parts = [];
   if (state.cluster !== null) {
-    const { name, central, borderline } = describe(state.cluster);
+    const { name, central, borderline, parts: finer } = describe(state.cluster);
     parts.push(element("h3", {}, name), ...list("Most central", central), ...list("Borderline", borderline));
+    finer.forEach(({ size, words, central: nearest }, part) => parts.push(...list(`Part ${part + 1} of ${finer.length}, ${readable(size)} sentences: ${words.join(", ") || "…"}`, nearest)));
   }
   if (state.query) parts.push(...list("Found", shown.slice(0, 30).map((point) => points.text[point])));
   byId("examples").replaceChildren(...parts);
