@@ -82,7 +82,14 @@ def test_clusters_as_csv(fitted, tmp_path):
     write_clusters(tmp_path / "clusters.csv", fitted, num_examples=2)
     with (tmp_path / "clusters.csv").open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
-    assert list(lines[0])[6:] == ["central_1", "central_2", "borderline_1", "borderline_2"]
+    assert list(lines[0])[5:] == [
+        "trigger_words",
+        "parts",
+        "central_1",
+        "central_2",
+        "borderline_1",
+        "borderline_2",
+    ]
     for number, cluster in enumerate(fitted.clusters_):
         line = lines[number]
         assert (int(line["cluster"]), line["name"]) == (number, cluster.name)
@@ -90,6 +97,8 @@ def test_clusters_as_csv(fitted, tmp_path):
         assert float(line["share"]) == cluster.size / 60
         assert line["type_pairs"] == f"PERSON→FIRM {cluster.size}"
         assert line["trigger_words"] == ", ".join(cluster.words)
+        parts = [f"{', '.join(part.words[:3])} {part.size}" for part in cluster.parts]
+        assert line["parts"] == "; ".join(parts)
         assert line["central_1"] == cluster.examples[0]
         assert line["borderline_1"] == cluster.borderline_examples[0]
     num_unassigned = int((fitted.labels_ == UNASSIGNED).sum())
