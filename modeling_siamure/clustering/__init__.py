@@ -25,6 +25,7 @@ def cluster_embeddings(
     type_pairs: np.ndarray | None = None,
     context_size: int = 0,
     show_progress: bool = False,
+    relation_embeddings: np.ndarray | None = None,
 ) -> Clusters:
     """Cluster h by k-means or by the consensus of cluster heads; no cluster is empty.
 
@@ -37,6 +38,7 @@ def cluster_embeddings(
         type_pairs: See `consensus`.
         context_size: See `consensus`.
         show_progress: Whether to show a progress bar.
+        relation_embeddings: See `consensus`.
 
     Raises:
         ValueError: There are fewer rows than clusters, or the method is another.
@@ -47,7 +49,13 @@ def cluster_embeddings(
     """
     if method == "consensus":
         clusters = consensus(
-            embeddings, num_clusters, seed, type_pairs, context_size, show_progress
+            embeddings,
+            num_clusters,
+            seed,
+            type_pairs,
+            context_size,
+            show_progress,
+            relation_embeddings,
         )
     elif method == "kmeans":
         clusters = kmeans(embeddings, num_clusters, seed, kmeans_restarts)

@@ -26,6 +26,7 @@ from .partitions import (
     count_micro_clusters,
     initialize_cluster_head,
     kmeans,
+    reduce_dimensions,
     sample_rows,
     ward,
 )
@@ -41,7 +42,9 @@ def consensus(
     type_pairs: np.ndarray | None = None,
     context_size: int = 0,
     show_progress: bool = False,
+    relation_embeddings: np.ndarray | None = None,
     num_heads: int = 6,
+    principal_components: int = 128,
     num_neighbors: int = 20,
     sample_size: int = 4096,
     min_agreement: float = MIN_AGREEMENT,
@@ -50,9 +53,10 @@ def consensus(
 
     Cluster heads are trained so that a row and its mutual nearest neighbors agree and all clusters
     are used (Eq. 7). Each has a start of its own, by Ward's method, which keeps large groups whole,
-    and by k-means, which parts them, in turn. Average linkage on the share of heads that separate
-    two rows joins them; what stays alone there is no cluster. Each row then belongs to the nearest
-    centroid, so that rows to come are assigned alike.
+    and by k-means, which parts them, in turn. Where embeddings are relevant components of h, others
+    see its plain principal components: heads that look differently err differently. Average linkage
+    on the share of heads that separate two rows joins them; what stays alone there is no cluster.
+    Each row then belongs to the nearest centroid, so that rows to come are assigned alike.
 
     A corpus may have few relations that are frequent and many that are rare. Clusters of similar
     size then cut through the frequent ones, and neighbors agree on them hardly better than any two
@@ -70,7 +74,11 @@ def consensus(
             types.
         context_size: Number of h's last dimensions that hold the words between the mentions.
         show_progress: Whether to show a progress bar.
-        num_heads: Number of cluster heads.
+        relation_embeddings: h, `(rows, relation_embedding_size)`, where `embeddings` are its
+            relevant components. As many heads then see its principal components, and the rule of
+            type pairs looks at h.
+        num_heads: Number of cluster heads, of each of the two.
+        principal_components: Number of principal components.
         num_neighbors: K.
         sample_size: Rows in the sample.
         min_agreement: Agreement of neighbors beyond types, below which type pairs decide.
@@ -88,13 +96,17 @@ def consensus(
     rows = normalize(np.asarray(embeddings[sample], dtype=np.float32))
     if num_clusters == 1 or len(rows) < 3:
         return kmeans(embeddings, num_clusters, seed)
-    neighbors = search_blocks(rows, min(num_neighbors, len(rows) - 1)).indices.numpy()
-    neighbors = mutual_neighbors(neighbors)
+    h = rows
+    views = [rows]
+    if relation_embeddings is not None:
+        h = normalize(np.asarray(relation_embeddings[sample], dtype=np.float32))
+        views.append(normalize(reduce_dimensions(h, principal_components, seed)))
     method = "consensus"
     labels = None
     if type_pairs is not None and num_clusters >= count_frequent(type_pairs[sample]):
         pairs = type_pairs[sample]
-        start = ward(rows, num_clusters, seed, count_micro_clusters(num_clusters))
+        start = ward(h, num_clusters, seed, count_micro_clusters(num_clusters))
+        neighbors = _find_neighbors(h, num_neighbors)
         agreement = chance_corrected_agreement(start.labels, neighbors, pairs)
         if agreement < min_agreement:
             warn_of_doubt(
@@ -106,20 +118,32 @@ def consensus(
                 min_agreement,
             )
             method = "parts of type pairs"
-            labels = divide_type_pairs(rows, pairs, num_clusters, context_size, seed)
+            labels = divide_type_pairs(h, pairs, num_clusters, context_size, seed)
     if labels is None:
+        neighbors_of_views = [_find_neighbors(view, num_neighbors) for view in views]
         heads = tqdm(
-            range(num_heads),
+            range(len(views) * num_heads),
             desc="Clustering: training the heads that vote",
             disable=not show_progress,
         )
         votes = [
-            _train_head(rows, neighbors, num_clusters, num_heads * seed + i, by_kmeans=i % 2 == 1)
-            for i in heads
+            _train_head(
+                views[head % len(views)],
+                neighbors_of_views[head % len(views)],
+                num_clusters,
+                len(heads) * seed + head,
+                by_kmeans=head // len(views) % 2 == 1,
+            )
+            for head in heads
         ]
         labels = _merge_votes(np.stack(votes, axis=1), rows, num_clusters)
     centroids = centroids_of(rows, labels)
     return Clusters(assign(embeddings, centroids), centroids, method)
+
+
+def _find_neighbors(rows: np.ndarray, num_neighbors: int) -> np.ndarray:
+    neighbors = search_blocks(rows, min(num_neighbors, len(rows) - 1)).indices.numpy()
+    return mutual_neighbors(neighbors)
 
 
 def _train_head(

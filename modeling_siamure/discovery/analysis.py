@@ -107,11 +107,10 @@ def analyze(
             f"{num_different} different rows can't form {number} clusters; ask for fewer, or give "
             "more rows"
         )
-    cluster_map = None
+    cluster_map = relation_embeddings = None
     if num_components is not None:
         cluster_map = fit_relevant_components(embeddings, num_components, seed)
-        embeddings = cluster_map.apply(embeddings)
-        context_size = 0
+        relation_embeddings, embeddings = embeddings, cluster_map.apply(embeddings)
     clusters = cluster_embeddings(
         embeddings,
         number,
@@ -121,6 +120,7 @@ def analyze(
         type_pairs if divides_type_pairs else None,
         context_size,
         show_progress,
+        relation_embeddings,
     )
     logger.info("%d clusters were found by %s", number, clusters.method)
     sizes = np.array(clusters.sizes)
@@ -147,7 +147,7 @@ def analyze(
         components = fit_relevant_components(embeddings, seed=seed).apply(embeddings)
     parts = find_parts(components, assignment.labels, number, seed)
     descriptions = describe_clusters(texts, embeddings, assigned, assignment.margins, parts)
-    tree = relation_tree(centroids, context_size)
+    tree = relation_tree(centroids, 0 if cluster_map else context_size)
     return DiscoveryResult(
         estimate, clusters, assignment, rejection, descriptions, tree, embeddings, cluster_map
     )

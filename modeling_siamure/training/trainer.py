@@ -299,7 +299,8 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             if self.args.cluster_head_init == "ward":
                 clusters = ward(embeddings, head.out_features, self.args.seed)
             else:
-                labels = self._cluster_from_embeddings(self.train_dataset, embeddings).labels
+                cluster_map = self._fit_cluster_map(embeddings)
+                labels = self._cluster(self.train_dataset, embeddings, cluster_map).labels
                 clusters = Clusters(labels, means_of(embeddings, labels, head.out_features))
             initialize_cluster_head(head, embeddings, clusters)
             return {f"cluster_head.{name}": tensor for name, tensor in head.state_dict().items()}
@@ -496,9 +497,9 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
         if self.untrained_because:
             self._initialize_cluster_head(embeddings)
         cluster_map = broadcast_from_main(self._fit_cluster_map, embeddings)
+        clusters = broadcast_from_main(self._cluster, self.train_dataset, embeddings, cluster_map)
         if cluster_map is not None:
             embeddings = cluster_map.apply(embeddings)
-        clusters = broadcast_from_main(self._cluster, self.train_dataset, embeddings)
         texts = self.train_dataset["text"]
         self.clusters = broadcast_from_main(describe_clusters, texts, embeddings, clusters)
         self.clustering_method = clusters.method
@@ -552,23 +553,21 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
             return None
         return fit_relevant_components(embeddings, number, self.args.seed)
 
-    def _cluster_from_embeddings(self, dataset: Dataset, embeddings: np.ndarray) -> Clusters:
+    def _cluster(
+        self, dataset: Dataset, embeddings: np.ndarray, cluster_map: LinearMap | None
+    ) -> Clusters:
         """Return the clusters of a dataset by its h; on the main process alone."""
-        cluster_map = self._fit_cluster_map(embeddings)
-        return self._cluster(dataset, cluster_map.apply(embeddings) if cluster_map else embeddings)
-
-    def _cluster(self, dataset: Dataset, embeddings: np.ndarray) -> Clusters:
-        """Return the clusters of h, or of its relevant components; on the main process alone."""
         config = self.model.config
         return cluster_embeddings(
-            embeddings,
+            cluster_map.apply(embeddings) if cluster_map else embeddings,
             config.num_labels,
             self.args.clustering_method,
             self.args.seed,
             self.args.kmeans_restarts,
             None if config.type_weight else type_pairs(dataset),  # h holds them already
-            0 if self.args.clustering_components else config.context_size,
+            config.context_size,
             self._show_progress,
+            embeddings if cluster_map else None,
         )
 
     # ----------------------------------------------------------------------------------------------
@@ -597,10 +596,11 @@ class SiamURETrainer(ResumableTrainerMixin, Trainer):
 
         def score() -> dict[str, float]:
             args = self.args
-            clusterings = {"": self._cluster_from_embeddings(dataset, embeddings.relation).labels}
+            h = embeddings.relation
+            clusterings = {"": self._cluster(dataset, h, self._fit_cluster_map(h)).labels}
             if args.clustering_method != "kmeans":
                 number = self.model.config.num_labels
-                clusters = kmeans(embeddings.relation, number, args.seed, args.kmeans_restarts)
+                clusters = kmeans(h, number, args.seed, args.kmeans_restarts)
                 clusterings["kmeans_"] = clusters.labels
             if args.clustering_loss == "semantic":
                 probabilities = embeddings.cluster_probabilities
