@@ -143,12 +143,29 @@ def reduce_dimensions(
     (3, 2)
     """
     sample = normalize(embeddings[sample_rows(len(embeddings), seed, sample_size)])
-    pca = PCA(min(num_components, *sample.shape), svd_solver="covariance_eigh").fit(sample)
+    pca = fit_pca(sample, num_components, seed)
     reduced = [
         pca.transform(normalize(embeddings[start : start + batch_size]))
         for start in range(0, len(embeddings), batch_size)
     ]
     return np.concatenate(reduced).astype(np.float32)
+
+
+def fit_pca(rows: np.ndarray, num_components: int, seed: int = 0) -> PCA:
+    """Fit principal components; fewer where there are fewer rows or dimensions.
+
+    Few of many are found by a randomized method (Halko et al. 2011), which takes a tenth of the
+    time.
+
+    Args:
+        rows: `(rows, size)`.
+        num_components: Their number.
+        seed: Fixes the method's draws.
+    """
+    number = min(num_components, *rows.shape)
+    is_few = 4 * number <= min(rows.shape)
+    solver = "randomized" if is_few else "covariance_eigh"
+    return PCA(number, svd_solver=solver, random_state=seed).fit(rows)
 
 
 def means_of(

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from sklearn.covariance import ShrunkCovariance
-from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 
 from ..modeling_siamure import SiamUREModel
 from .neighbors import mutual_neighbors, search_blocks
-from .partitions import sample_rows
+from .partitions import fit_pca, sample_rows
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def fit_relevant_components(
         size = sample.shape[1]
         return LinearMap(np.eye(size, dtype=np.float32), np.zeros(size, dtype=np.float32))
     sample = sample.astype(np.float64)
-    pca = PCA(min(num_components, *sample.shape), svd_solver="covariance_eigh").fit(sample)
+    pca = fit_pca(sample, num_components, seed)
     weight = pca.components_
     reduced = pca.transform(sample).astype(np.float32)
     neighbors = search_blocks(reduced, min(num_neighbors, len(sample) - 1)).indices.numpy()

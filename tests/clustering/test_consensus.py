@@ -4,14 +4,21 @@ import importlib
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from sklearn.metrics import adjusted_rand_score
 
 from modeling_siamure.clustering import assign, consensus, ward
-from modeling_siamure.clustering.consensus import _train_head
+from modeling_siamure.clustering.consensus import _train_head, semantic_clustering_gradient
 from modeling_siamure.clustering.neighbors import mutual_neighbors, nearest_neighbors
 from modeling_siamure.clustering.relevant_components import fit_relevant_components
 from modeling_siamure.clustering.type_pairs import chance_corrected_agreement
+from modeling_siamure.losses import semantic_clustering_loss
 from tests.helpers.blobs import is_same_partition, make_blobs
+
+LOGITS = st.floats(-8, 8, width=32)
 
 
 def test_groups_are_found():
@@ -101,3 +108,36 @@ def test_equal_rows(different):
     assert len(clusters.labels) == len(rows)
     assert clusters.centroids.shape == (6, 8) and np.isfinite(clusters.centroids).all()
     assert all(len(set(clusters.labels[row::different])) == 1 for row in range(different))
+
+
+def test_half_of_the_heads_see_principal_components(monkeypatch):
+    module = importlib.import_module("modeling_siamure.clustering.consensus")
+    rows, truth = make_blobs([60, 50, 40], 0.1)
+    components = fit_relevant_components(rows, 3).apply(rows)
+    views = []
+
+    def train_head(rows, neighbors, num_clusters, seed, by_kmeans):
+        views.append((rows.shape[1], by_kmeans))
+        return _train_head(rows, neighbors, num_clusters, seed, by_kmeans)
+
+    monkeypatch.setattr(module, "_train_head", train_head)
+    options = {"relation_embeddings": rows, "num_heads": 4, "principal_components": 5}
+    clusters = consensus(components, 3, **options)
+    assert views == [(3, False), (5, False), (3, True), (5, True)] * 2
+    assert is_same_partition(clusters.labels, truth)
+    assert clusters.centroids.shape == (3, 3)  # of the components
+
+
+@settings(deadline=None)
+@given(
+    arrays(
+        np.float32, st.tuples(st.just(3), st.integers(1, 5), st.integers(1, 4)), elements=LOGITS
+    ),
+    st.sampled_from([0.0, 1.0, 2.5]),
+)
+def test_the_gradient_is_that_of_the_loss(logits, entropy_weight):
+    variable = torch.tensor(logits, requires_grad=True)
+    parts = semantic_clustering_loss(variable[:2], variable[2].unsqueeze(1), entropy_weight)
+    sum(parts).backward()
+    found = semantic_clustering_gradient(logits, entropy_weight)
+    np.testing.assert_allclose(found, variable.grad.numpy(), atol=1e-5)
