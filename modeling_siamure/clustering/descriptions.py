@@ -27,6 +27,8 @@ class ClusterDescription:
             are typical of sentences whose tail comes first. See `distinctive_phrases`.
         type_pairs: Its pairs of entity types and how many sentences have them, the most frequent
             first.
+        id: What edits call it: its number in the discovery as it was found.
+        note: What a person noted.
     """
 
     name: str
@@ -35,6 +37,8 @@ class ClusterDescription:
     borderline_examples: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     type_pairs: dict[str, int] = field(default_factory=dict)
+    id: str = ""
+    note: str = ""
 
 
 def describe_clusters(
@@ -95,7 +99,13 @@ def describe_clusters(
         type_pairs = dict(sorted(pairs[cluster].items(), key=lambda pair: (-pair[1], pair[0])))
         descriptions.append(
             ClusterDescription(
-                names[cluster], len(rows), examples, borderline, phrases[cluster], type_pairs
+                names[cluster],
+                len(rows),
+                examples,
+                borderline,
+                phrases[cluster],
+                type_pairs,
+                id=str(cluster),
             )
         )
     return descriptions
