@@ -1,7 +1,8 @@
-"""The command `siamure`: find the relations of a corpus, and assign further sentences to them.
+"""The command `siamure`: find the relations of a corpus, correct them, and assign sentences.
 
     siamure discover FILE --output_dir OUT [--model DIR | --train] [--num_clusters N|auto]
     siamure assign FILE --model OUT/model [--output FILE]
+    siamure edit OUT edits.yaml [--output_dir NEW]
 
 Several processes: accelerate launch -m modeling_siamure.cli discover FILE --output_dir OUT
 """
@@ -97,6 +98,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     assign.add_argument(
         "--output", type=Path, help="a Parquet file; FILE-assignments.parquet by default"
+    )
+    edit = commands.add_parser(
+        "edit", help="merge, split, rename and reject clusters of a discovery"
+    )
+    edit.add_argument("folder", type=Path, help="the --output_dir of siamure discover")
+    edit.add_argument(
+        "edits",
+        type=Path,
+        help="YAML with all edits of the discovery as it was found, as its report writes it",
+    )
+    edit.add_argument(
+        "--output_dir",
+        type=Path,
+        help="a folder that is not there yet, for the edited discovery; in place by default",
     )
     return parser
 

@@ -22,6 +22,7 @@ POSITIONS_AFTER_PADDING = {
     "xmod",
 }
 UNASSIGNED = -1  # the label of a sentence that belongs to no cluster
+NO_RELATION = -3  # the label of a sentence whose cluster a person rejected
 
 
 def parse_pooling(pooling: str) -> tuple[str, ...]:
@@ -81,7 +82,7 @@ class SiamUREConfig(PreTrainedConfig):
         cluster_components (`int`): Number of linear components of h in which the clusters lie
             (see `SiamUREModel.to_cluster_space`); h itself by default.
         cluster_sizes (`list[int]`): How many training instances each cluster of h holds; set when
-            clusters are stored in the model.
+            clusters are stored in the model. In an edited model, how many each centroid stands for.
         max_distances (`list[float]`): The largest distance from each centroid at which a row still
             belongs to it; none by default. Both thresholds are
             honored by `SiamUREModel.assign_clusters`.
@@ -91,6 +92,16 @@ class SiamUREConfig(PreTrainedConfig):
             siblings, between which the margin makes no difference. No siblings by default.
         score_curve (`list[float]`): Scores at margins from -1 to 1, in equal steps (see
             `SiamUREModel.cluster_scores`); the softmax of version 0.1 by default.
+        centroid_parents (`list[int]`): For each stored centroid of an edited model the centroid
+            that it is a part of; -1 for those that were discovered, which come first. None is part
+            of another by default. `max_distances` and `cluster_groups` are of discovered centroids.
+        centroid_clusters (`list[int]`): The cluster that each centroid stands for, of which some
+            may stand for the same; -3 where a person rejected it as no relation. By default each
+            centroid is a cluster.
+        reversed_centroids (`list[bool]`): Whether head and tail change places in what is assigned
+            to each centroid; nowhere by default.
+        cluster_ids (`list[str]`): What edits call each cluster, whatever else is edited; its number
+            by default.
 
     Raises:
         ValueError: A name is nearly that of a field; the encoder's configuration asks for code of
@@ -130,6 +141,10 @@ class SiamUREConfig(PreTrainedConfig):
     min_margin: int | float | None = None
     cluster_groups: list[int] | None = None
     score_curve: list[float] | None = None
+    centroid_parents: list[int] | None = None
+    centroid_clusters: list[int] | None = None
+    reversed_centroids: list[bool] | None = None
+    cluster_ids: list[str] | None = None
 
     if TYPE_CHECKING:  # narrower than in the base class: __post_init__ gives every cluster a name
         num_labels: int = 10

@@ -3,7 +3,7 @@
 import importlib.util
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,7 @@ from transformers import (
 )
 from transformers.utils import ModelOutput, can_return_tuple
 
-from .configuration_siamure import UNASSIGNED, SiamUREConfig
+from .configuration_siamure import NO_RELATION, UNASSIGNED, SiamUREConfig
 from .markers import (
     HEAD_START,
     TAIL_START,
@@ -164,6 +164,42 @@ def nearest_clusters(
     )
 
 
+def find_parts(
+    embeddings: torch.Tensor,
+    centroids: torch.Tensor,
+    nearest: torch.Tensor,
+    parents: Sequence[int] | None = None,
+) -> torch.Tensor:
+    """Find the part of its nearest centroid that each embedding belongs to, `(rows,)`.
+
+    A cluster that a person split has parts: what is nearest to its centroid belongs to the nearest
+    of these, and what is not is not affected.
+
+    Args:
+        embeddings: In the cluster space, `(rows, size)`; L2-normalized here.
+        centroids: All that are stored, parts too, `(centroids, size)`.
+        nearest: The nearest discovered centroid of each embedding, `(rows,)`.
+        parents: The centroid that each one is a part of, or -1; no parts by default.
+
+    >>> centroids = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.8, 0.6], [0.8, -0.6]])
+    >>> rows = torch.tensor([[2.0, -1.0], [0.0, 1.0]])
+    >>> find_parts(rows, centroids, torch.tensor([0, 1]), [-1, -1, 0, 0])
+    tensor([3, 1])
+    """
+    found = nearest
+    for parent, parts in _parts(parents):
+        nearest_part = _squared_distances(embeddings, centroids[parts]).argmin(dim=-1)
+        parts_of_rows = torch.tensor(parts, device=found.device)[nearest_part]
+        found = torch.where(found == parent, parts_of_rows, found)
+    return found
+
+
+def _parts(parents: Sequence[int] | None) -> Iterator[tuple[int, list[int]]]:
+    """Yield each centroid that has parts, and these; parts of parts come later."""
+    for parent in sorted(set(parents or ()) - {-1}):
+        yield parent, [part for part, whole in enumerate(parents or ()) if whole == parent]
+
+
 def is_outlier(clusters, distances, margins, max_distances, min_margin):
     """Find the rows that are too far from their nearest centroid, or too close to a second.
 
@@ -215,13 +251,21 @@ def _problem_of_clusters(config: SiamUREConfig) -> str | None:
     """Return which fields of the stored clusters contradict one another, if any."""
     sizes, limits, margin = config.cluster_sizes, config.max_distances, config.min_margin
     groups, curve = config.cluster_groups, config.score_curve
-    count = config.num_labels
-    if sorted(config.id2label) != list(range(count)):
-        return f"id2label does not name the clusters 0 to {count - 1}"
-    for name in ("cluster_sizes", "max_distances", "cluster_groups"):
+    num_labels = config.num_labels
+    if sorted(config.id2label) != list(range(num_labels)):
+        return f"id2label does not name the clusters 0 to {num_labels - 1}"
+    if problem := _problem_of_edits(config):
+        return problem
+    count = num_discovered(config)
+    expected = {
+        "cluster_sizes": num_centroids(config),
+        "max_distances": count,
+        "cluster_groups": count,
+    }
+    for name, number in expected.items():
         values = getattr(config, name)
-        if values is not None and len(values) != count:
-            return f"{name} has {len(values)} values for {count} clusters"
+        if values is not None and len(values) != number:
+            return f"{name} has {len(values)} values for {number} clusters"
     if sizes is not None and (min(sizes) < 0 or not any(sizes)):
         return "cluster_sizes are not numbers of examples, of which one at least is above 0"
     if (limits is None) != (margin is None):
@@ -234,6 +278,43 @@ def _problem_of_clusters(config: SiamUREConfig) -> str | None:
         return "score_curve does not hold scores between 0 and 1"
     if curve is not None and not all(low <= high for low, high in pairwise(curve)):
         return "score_curve falls"
+    return None
+
+
+def num_centroids(config: SiamUREConfig) -> int:
+    """Return the number of centroids that a model stores."""
+    clusters = config.centroid_clusters
+    return config.num_labels if clusters is None else len(clusters)
+
+
+def num_discovered(config: SiamUREConfig) -> int:
+    """Return how many of these were discovered, and are no parts of others."""
+    parents = config.centroid_parents
+    return num_centroids(config) if parents is None else parents.count(-1)
+
+
+def _problem_of_edits(config: SiamUREConfig) -> str | None:
+    """Return which fields of an edited model contradict one another, if any."""
+    count = config.num_labels
+    ids, clusters = config.cluster_ids, config.centroid_clusters
+    if ids is not None and (len(ids) != count or len(set(ids)) != count):
+        return f"cluster_ids are not {count} different ones"
+    if clusters is None:
+        given = config.centroid_parents is not None or config.reversed_centroids is not None
+        return "centroid_clusters is missing" if given else None
+    parents = config.centroid_parents or [-1] * len(clusters)
+    if len(parents) != len(clusters):
+        return f"centroid_parents has {len(parents)} values for {len(clusters)} centroids"
+    discovered = parents.count(-1)
+    before = zip(range(discovered, len(parents)), parents[discovered:], strict=True)
+    if not discovered or any(not 0 <= parent < part for part, parent in before):
+        return "centroid_parents do not name earlier centroids"
+    if len(config.reversed_centroids or clusters) != len(clusters):
+        return f"reversed_centroids has not {len(clusters)} values"
+    whole = set(parents)
+    ends = {cluster for number, cluster in enumerate(clusters) if number not in whole}
+    if not set(range(count)) <= ends <= {NO_RELATION, *range(count)}:
+        return f"centroid_clusters do not stand for the clusters 0 to {count - 1}"
     return None
 
 
@@ -433,7 +514,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
         """Make room for the stored clusters."""
         config = self.config
         size, components = config.relation_embedding_size, config.cluster_components
-        centroids = torch.zeros(config.num_labels, components or size, device=self.device)
+        centroids = torch.zeros(num_centroids(config), components or size, device=self.device)
         weight = bias = None
         if components is not None:
             weight = torch.zeros(components, size, device=self.device)
@@ -594,6 +675,10 @@ class SiamUREModel(SiamUREPreTrainedModel):
         groups: Sequence[int] | None = None,
         score_curve: Sequence[float] | None = None,
         cluster_map: tuple[torch.Tensor, torch.Tensor] | None = None,
+        parents: Sequence[int] | None = None,
+        clusters: Sequence[int] | None = None,
+        is_reversed: Sequence[bool] | None = None,
+        ids: Sequence[str] | None = None,
     ) -> None:
         """Store clusters of h in the model: what `id2label`, the pipeline and reports follow.
 
@@ -612,20 +697,34 @@ class SiamUREModel(SiamUREPreTrainedModel):
             score_curve: See `cluster_scores`.
             cluster_map: Weight `(components, relation_embedding_size)` and bias `(components,)` of
                 the map to the cluster space; by default that is h itself.
+            parents, clusters, is_reversed, ids: `centroid_parents`, `centroid_clusters`,
+                `reversed_centroids` and `cluster_ids` of [`SiamUREConfig`], for clusters that a
+                person edited. Sizes are then those of the centroids, thresholds and groups those of
+                the discovered ones.
 
         Raises:
             ValueError: Centroids, sizes, names and thresholds are not equally many.
         """
         centroids = torch.as_tensor(centroids, dtype=torch.float32)
-        counts = {len(centroids), len(sizes), len(names)}
-        counts |= {len(values) for values in (max_distances, groups) if values is not None}
-        if len(counts) > 1:
+        discovered = len(centroids) if parents is None else list(parents).count(-1)
+        num_names = len(centroids) if clusters is None else max(clusters) + 1
+        limits = [values for values in (max_distances, groups) if values is not None]
+        of_centroids = [values for values in (parents, clusters, is_reversed) if values is not None]
+        if (
+            {len(values) for values in (sizes, *of_centroids)} != {len(centroids)}
+            or any(len(values) != discovered for values in limits)
+            or len(names) != num_names
+        ):
             raise ValueError(
                 f"{len(centroids)} centroids, {len(sizes)} sizes and {len(names)} names do not fit "
                 "one another; give as many of each"
             )
-        if len(centroids) != self.config.num_labels:
-            self.resize_clusters(len(centroids))
+        if len(names) != self.config.num_labels:
+            self.resize_clusters(len(names))
+        self.config.centroid_parents = None if parents is None else list(parents)
+        self.config.centroid_clusters = None if clusters is None else list(clusters)
+        self.config.reversed_centroids = None if is_reversed is None else list(is_reversed)
+        self.config.cluster_ids = None if ids is None else list(ids)
         self.config.cluster_components = None if cluster_map is None else len(cluster_map[1])
         self._empty_clusters()
         self.cluster_centroids.copy_(centroids)
@@ -652,6 +751,8 @@ class SiamUREModel(SiamUREPreTrainedModel):
         config.label2id = {name: label for label, name in config.id2label.items()}
         config.cluster_sizes = config.max_distances = config.min_margin = None
         config.cluster_groups = config.score_curve = config.cluster_components = None
+        config.centroid_parents = config.centroid_clusters = None
+        config.reversed_centroids = config.cluster_ids = None
         head = nn.Linear(config.relation_embedding_size, num_clusters)
         self.cluster_head = head.to(self.device, self.dtype)
         self._empty_clusters()
@@ -681,8 +782,25 @@ class SiamUREModel(SiamUREPreTrainedModel):
         Raises:
             ValueError: The model holds no clusters.
         """
-        stored = self._stored_clusters(relation_embedding.device)
-        return cluster_scores(self.to_cluster_space(relation_embedding), *stored)
+        embeddings = self.to_cluster_space(relation_embedding)
+        scores = cluster_scores(embeddings, *self._discovered_clusters(embeddings.device))
+        clusters = self.config.centroid_clusters
+        if clusters is None:
+            return scores
+        centroids = self.cluster_centroids.to(scores.device)
+        of_centroids = scores.new_zeros(len(scores), len(centroids))
+        of_centroids[:, : scores.shape[1]] = scores
+        for parent, parts in _parts(self.config.centroid_parents):
+            # The nearest part has the score of the whole, the others that much less.
+            distances = _squared_distances(embeddings, centroids[parts]).sqrt().clamp(min=1e-6)
+            nearness = distances.amin(dim=-1, keepdim=True) / distances
+            of_centroids[:, parts] = of_centroids[:, [parent]] * nearness
+        whole = set(self.config.centroid_parents or ())
+        best = scores.new_zeros(len(scores), self.config.num_labels)
+        for centroid, cluster in enumerate(clusters):
+            if cluster >= 0 and centroid not in whole:
+                best[:, cluster] = torch.maximum(best[:, cluster], of_centroids[:, centroid])
+        return best
 
     def assign_clusters(
         self, relation_embedding: torch.Tensor, reject_outliers: bool = True
@@ -690,7 +808,7 @@ class SiamUREModel(SiamUREPreTrainedModel):
         """Assign embeddings to the stored clusters, `(rows,)`: the nearest centroid.
 
         Embeddings beyond the stored thresholds, `max_distances` and `min_margin`, belong to no
-        cluster: -1.
+        cluster: -1. Those of a cluster that was rejected state no relation: -3.
 
         Args:
             relation_embedding: h, `(rows, relation_embedding_size)`.
@@ -699,10 +817,13 @@ class SiamUREModel(SiamUREPreTrainedModel):
         Raises:
             ValueError: The model holds no clusters.
         """
-        stored = self._stored_clusters(relation_embedding.device)
-        nearest = nearest_clusters(self.to_cluster_space(relation_embedding), *stored)
+        nearest, centroids = self._nearest(relation_embedding)
+        clusters = centroids
+        if self.config.centroid_clusters is not None:
+            clusters = torch.tensor(self.config.centroid_clusters, device=centroids.device)
+            clusters = clusters[centroids]
         if self.config.max_distances is None or not reject_outliers:
-            return nearest.clusters
+            return clusters
         is_rejected = is_outlier(
             nearest.clusters,
             nearest.distances,
@@ -710,9 +831,34 @@ class SiamUREModel(SiamUREPreTrainedModel):
             torch.tensor(self.config.max_distances, device=relation_embedding.device),
             self.config.min_margin or 0.0,
         )
-        return nearest.clusters.masked_fill(is_rejected, UNASSIGNED)
+        return clusters.masked_fill(is_rejected, UNASSIGNED)
 
-    def _stored_clusters(self, device: torch.device) -> tuple:
+    def describe_nearest(
+        self, relation_embedding: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the score of the nearest centroid, and whether head and tail change places there.
+
+        The score is that of its cluster, also where a person rejected it.
+
+        Args:
+            relation_embedding: h, `(rows, relation_embedding_size)`.
+
+        Raises:
+            ValueError: The model holds no clusters.
+        """
+        nearest, centroids = self._nearest(relation_embedding)
+        swapped = self.config.reversed_centroids or [False] * len(self.cluster_centroids)
+        return nearest.scores, torch.tensor(swapped, device=centroids.device)[centroids]
+
+    def _nearest(self, relation_embedding: torch.Tensor) -> tuple[NearestClusters, torch.Tensor]:
+        """Return the nearest discovered centroids, and the parts of them, `(rows,)`."""
+        embeddings = self.to_cluster_space(relation_embedding)
+        nearest = nearest_clusters(embeddings, *self._discovered_clusters(embeddings.device))
+        centroids = self.cluster_centroids.to(embeddings.device)
+        parents = self.config.centroid_parents
+        return nearest, find_parts(embeddings, centroids, nearest.clusters, parents)
+
+    def _discovered_clusters(self, device: torch.device) -> tuple:
         """Return the arguments of [`nearest_clusters`] that follow the embeddings."""
         config = self.config
         if not config.cluster_sizes:
@@ -720,8 +866,10 @@ class SiamUREModel(SiamUREPreTrainedModel):
                 "the model holds no clusters to choose from; SiamURETrainer stores them at the end "
                 "of a training, RelationDiscovery does in fit()"
             )
-        centroids = self.cluster_centroids.to(device)
-        return centroids, config.cluster_sizes, config.cluster_groups, config.score_curve
+        count = num_discovered(config)
+        centroids = self.cluster_centroids[:count].to(device)
+        sizes = config.cluster_sizes[:count]
+        return centroids, sizes, config.cluster_groups, config.score_curve
 
     @can_return_tuple
     def forward(

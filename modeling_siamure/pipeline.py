@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from transformers import Pipeline
 from transformers.utils import logging
 
-from .configuration_siamure import UNASSIGNED
+from .configuration_siamure import NO_RELATION, UNASSIGNED
 from .markers import MARKER, check_tokenizer, encode_marked, insert_markers, read_markers
 
 logger = logging.get_logger(__name__)
@@ -118,7 +118,9 @@ class RelationDiscoveryPipeline(Pipeline):
             list; an iterator, which works as it is asked, for generators and datasets. With
             `top_k`, a list of them each. A sentence that belongs to no cluster has the label
             `"unassigned"` and the cluster -1; `"nearest_label"` and `"nearest_cluster"` say which
-            is the nearest, and the score is that of the nearest.
+            is the nearest, and the score is that of the nearest. Where a person edited the
+            clusters, the label is `"no relation"` and the cluster -3 for a sentence of a rejected
+            one, and `"reversed": True` says that the relation leads from the tail to the head.
 
         Raises:
             ValueError: A row can't be read. Names its position in the list, from 0.
@@ -203,11 +205,14 @@ class RelationDiscoveryPipeline(Pipeline):
     ) -> dict[str, Any]:
         problem = batch.pop("problem")
         embedding = self.model(**batch).relation_embedding.float()
+        nearest_score, is_reversed = self.model.describe_nearest(embedding)
         return {
             "embedding": embedding,
             "scores": self.model.cluster_scores(embedding),
             "nearest": self.model.assign_clusters(embedding, reject_outliers=False),
             "cluster": self.model.assign_clusters(embedding, reject_outliers),
+            "nearest_score": nearest_score,
+            "is_reversed": is_reversed,
             "problem": problem,
         }
 
@@ -219,10 +224,11 @@ class RelationDiscoveryPipeline(Pipeline):
     ) -> Any:
         if outputs["problem"]:
             return _Problem(outputs["problem"])
-        names = self.model.config.id2label
+        names = self.model.config.id2label | {NO_RELATION: "no relation"}
         scores = outputs["scores"][0].tolist()
         nearest = int(outputs["nearest"])
-        is_unassigned = int(outputs["cluster"]) == UNASSIGNED
+        cluster_or_none = int(outputs["cluster"])
+        is_unassigned = cluster_or_none < 0
         # Of equal scores, that of the nearest comes first.
         order = sorted(
             range(len(scores)), key=lambda cluster: (-scores[cluster], cluster != nearest)
@@ -232,11 +238,17 @@ class RelationDiscoveryPipeline(Pipeline):
             for cluster in order[: 1 if top_k == 0 else top_k]
         ]
         for answer in answers:
-            if is_unassigned and top_k == 0:
+            if cluster_or_none == NO_RELATION and top_k == 0:
+                answer |= {"label": names[NO_RELATION], "cluster": NO_RELATION}
+                answer["score"] = float(outputs["nearest_score"])
+            elif is_unassigned and top_k == 0:
                 answer |= {"label": "unassigned", "cluster": UNASSIGNED}
+                answer["score"] = float(outputs["nearest_score"])
                 answer |= {"nearest_label": names[nearest], "nearest_cluster": nearest}
             elif is_unassigned:
                 answer["unassigned"] = True
+            if answer["cluster"] == nearest and bool(outputs["is_reversed"]):
+                answer["reversed"] = True
             if return_embedding:
                 answer["embedding"] = outputs["embedding"][0].tolist()
         return answers[0] if top_k == 0 else answers

@@ -15,7 +15,7 @@ from transformers import AutoModel
 
 from modeling_siamure import RelationDiscovery, clustering
 from modeling_siamure.cli import main
-from modeling_siamure.commands import discover as discover_module
+from modeling_siamure.discovery import saved
 from tests.helpers.commands import assert_fails, run
 from tests.helpers.rows import make_rows, write_rows
 
@@ -45,7 +45,7 @@ def table(path):
 
 def test_what_a_run_leaves(output, rows_file):
     names = {path.name for path in output.iterdir()}
-    assert names == {"assignments.parquet", "clusters.csv", "report.html", "model"}
+    assert names == {"assignments.parquet", "clusters.csv", "report.html", "model", "discovery"}
     source = [json.loads(line) for line in rows_file.read_text().splitlines()]
     rows = table(output / "assignments.parquet")
     assert [row["id"] for row in rows] == [row["id"] for row in source]
@@ -187,7 +187,7 @@ def test_two_runs_into_one_folder(recipe, rows_file, tmp_path, monkeypatch, caps
     discover(rows_file, output, recipe, "--num_clusters", 4, "--no_report")
     assert len(lines) == 1 and str(output) in lines[0]
     names = {path.name for path in output.iterdir()}
-    assert names == {"assignments.parquet", "clusters.csv", "model"}
+    assert names == {"assignments.parquet", "clusters.csv", "model", "discovery"}
 
 
 def test_an_output_folder_that_is_read_only(recipe, rows_file, output, read_only_folder, capsys):
@@ -321,7 +321,7 @@ def test_an_interrupted_run_is_resumed(recipe, rows_file, output, tmp_path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(discover_module, "build_report", interrupted)
+        patch.setattr(saved, "build_report", interrupted)
         with pytest.raises(SystemExit) as stopped:
             discover(rows_file, tmp_path / "out", recipe, "--num_clusters", 4)
     assert stopped.value.code == 130 and "the same command resumes" in capsys.readouterr().err

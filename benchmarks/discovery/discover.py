@@ -102,7 +102,7 @@ def main() -> None:
                 folder / "assignments.parquet",
                 dataset,
                 discovery.assignment_,
-                {label: cluster.name for label, cluster in enumerate(discovery.clusters_)},
+                discovery.clusters_,
             ),
             "clusters.csv": lambda: write_clusters(folder / "clusters.csv", discovery),
             "report.html": lambda: page.write_text(

@@ -11,7 +11,7 @@ from sklearn.metrics import euclidean_distances
 from sklearn.preprocessing import normalize
 
 from ..configuration_siamure import UNASSIGNED, SiamUREConfig
-from ..modeling_siamure import cluster_margins, is_outlier, nearest_clusters
+from ..modeling_siamure import cluster_margins, find_parts, is_outlier, nearest_clusters
 from .partitions import assign, count_micro_clusters, sample_rows, ward
 
 SKIPPED = -2  # the label of a row whose mentions alone are too long
@@ -22,12 +22,15 @@ class Assignment:
     """The clusters of some rows, `(rows,)` each.
 
     Attributes:
-        labels: The cluster of each row; -1 where it belongs to none, -2 where it was skipped.
-        clusters: The nearest centroid, also of rows that belong to none.
+        labels: The cluster of each row; -1 where it belongs to none, -2 where it was skipped, -3
+            where its cluster was rejected as no relation.
+        clusters: The cluster of the nearest centroid, also of rows that belong to none.
         scores: How clear the choice is, see `SiamUREModel.cluster_scores`.
         distances: |h - mu| to the nearest centroid, between 0 and 2.
         margins: 1 - distance to the nearest centroid / distance to the nearest that is not of a
             sibling: 0 half-way between the two, 1 on a centroid. 1 where there is one cluster.
+        centroids: The nearest centroid among those that were discovered, whatever was edited.
+        is_reversed: Whether a person swapped head and tail; `None` stands for nowhere.
     """
 
     labels: np.ndarray
@@ -35,6 +38,8 @@ class Assignment:
     scores: np.ndarray
     distances: np.ndarray
     margins: np.ndarray
+    centroids: np.ndarray | None = None
+    is_reversed: np.ndarray | None = None
 
     def scatter(self, positions: np.ndarray, num_rows: int) -> "Assignment":
         """Return the assignment of all rows, of which these are some; the others were skipped.
@@ -44,7 +49,9 @@ class Assignment:
             num_rows: Number of all rows.
         """
 
-        def scattered(values: np.ndarray, filler: float) -> np.ndarray:
+        def scattered(values: Any, filler: float) -> Any:
+            if values is None:
+                return None
             result = np.full(num_rows, filler, dtype=values.dtype)
             result[positions] = values
             return result
@@ -55,6 +62,8 @@ class Assignment:
             scattered(self.scores, np.nan),
             scattered(self.distances, np.nan),
             scattered(self.margins, np.nan),
+            scattered(self.centroids, SKIPPED),
+            scattered(self.is_reversed, False),
         )
 
 
@@ -71,6 +80,8 @@ class RejectionRule:
         score_curve: See `cluster_scores`.
         num_doubtful: Number of rows that are far or between two, where these were more than may
             stay unassigned; otherwise 0.
+        parents, clusters, is_reversed: Of clusters that a person edited, see `SiamUREConfig`
+            (`centroid_parents`, `centroid_clusters`, `reversed_centroids`).
     """
 
     max_distances: list[float] | None
@@ -78,6 +89,9 @@ class RejectionRule:
     groups: list[int] | None = None
     score_curve: list[float] | None = None
     num_doubtful: int = 0
+    parents: list[int] | None = None
+    clusters: list[int] | None = None
+    is_reversed: list[bool] | None = None
 
     @classmethod
     def from_config(cls, config: SiamUREConfig) -> "RejectionRule":
@@ -87,6 +101,9 @@ class RejectionRule:
             config.min_margin or 0.0,
             config.cluster_groups,
             config.score_curve,
+            parents=config.centroid_parents,
+            clusters=config.centroid_clusters,
+            is_reversed=config.reversed_centroids,
         )
 
     def fields_of_model(self) -> dict[str, Any]:
@@ -107,6 +124,20 @@ class RejectionRule:
             self.min_margin,
         )
         return replace(assignment, labels=np.where(is_rejected, UNASSIGNED, assignment.clusters))
+
+    def name_clusters(self, assignment: Assignment, parts: np.ndarray) -> Assignment:
+        """Return an assignment to centroids as one to the clusters that a person made of them.
+
+        Args:
+            assignment: To the discovered centroids.
+            parts: The part of its centroid that each row belongs to, `(rows,)`.
+        """
+        if self.clusters is None:
+            return assignment
+        clusters = np.asarray(self.clusters)[parts]
+        labels = np.where(assignment.labels == UNASSIGNED, UNASSIGNED, clusters)
+        swapped = np.asarray(self.is_reversed or [False] * len(self.clusters))
+        return replace(assignment, labels=labels, clusters=clusters, is_reversed=swapped[parts])
 
 
 def assign_rows(
@@ -135,19 +166,25 @@ def assign_rows(
         sizes = np.bincount(assign(embeddings, centroids), minlength=len(centroids)).tolist()
     rule = rule or RejectionRule(None)
     mu = torch.as_tensor(centroids, dtype=torch.float32)
+    count = len(mu) if rule.parents is None else rule.parents.count(-1)
     blocks = []
+    parts = []
     for start in range(0, len(embeddings), block_size):
-        rows = torch.as_tensor(embeddings[start : start + block_size], dtype=torch.float32)
-        blocks.append(nearest_clusters(rows, mu, sizes, rule.groups, rule.score_curve))
-    clusters = torch.cat([block.clusters for block in blocks]).numpy()
+        rows = torch.tensor(np.asarray(embeddings[start : start + block_size]), dtype=torch.float32)
+        block = nearest_clusters(rows, mu[:count], sizes[:count], rule.groups, rule.score_curve)
+        blocks.append(block)
+        parts.append(find_parts(rows, mu, block.clusters, rule.parents))
+    nearest = torch.cat([block.clusters for block in blocks]).numpy()
     assignment = Assignment(
-        labels=clusters,
-        clusters=clusters,
+        labels=nearest,
+        clusters=nearest,
         scores=torch.cat([block.scores for block in blocks]).numpy(),
         distances=torch.cat([block.distances for block in blocks]).numpy(),
         margins=torch.cat([block.margins for block in blocks]).numpy(),
+        centroids=nearest,
+        is_reversed=np.zeros(len(nearest), dtype=bool),
     )
-    return rule.apply(assignment)
+    return rule.name_clusters(rule.apply(assignment), torch.cat(parts).numpy())
 
 
 def fit_rejection(

@@ -45,6 +45,8 @@ class ClusterDescription:
         is_type_pair: Whether it is a whole pair of entity types: nearly all of its sentences have
             one pair, and nearly all sentences of that pair are in it.
         parts: Its parts, the largest first; none where it can't be divided.
+        id: What edits call it: its number in the discovery as it was found.
+        note: What a person noted.
     """
 
     name: str
@@ -55,6 +57,8 @@ class ClusterDescription:
     type_pairs: dict[str, int] = field(default_factory=dict)
     is_type_pair: bool = False
     parts: list[ClusterPart] = field(default_factory=list)
+    id: str = ""
+    note: str = ""
 
 
 def describe_clusters(
@@ -154,6 +158,7 @@ def describe_clusters(
                 type_pairs,
                 is_type_pair,
                 describe_parts(cluster),
+                id=str(cluster),
             )
         )
     return descriptions

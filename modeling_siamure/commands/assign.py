@@ -50,6 +50,6 @@ def run(args: argparse.Namespace) -> None:
         assignment = discovery.predict(dataset)
         labels = assignment.labels
         if state.is_main_process:
-            write_assignments(output, dataset, assignment, discovery.model_.config.id2label, record)
+            write_assignments(output, dataset, assignment, discovery.clusters_, record)
             counts = [f"{len(labels):,} sentences", f"{(labels == UNASSIGNED).sum():,} unassigned"]
             print(", ".join([*counts, f"{(labels == SKIPPED).sum():,} skipped: {output}"]))

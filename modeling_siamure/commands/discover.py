@@ -7,24 +7,21 @@ import sys
 from accelerate import PartialState
 
 from ..discovery import RelationDiscovery
-from ..discovery.outputs import write_assignments, write_clusters, write_model
-from ..discovery.report import build_report, score_gold, summarize
+from ..discovery.report import summarize
+from ..discovery.saved import write_discovery
 from ..recipe import DEFAULT_METRIC, Recipe, load_metric
-from ..training.model_card import path_on_card
 from ..utils.distributed import broadcast_from_main
 from ..utils.files import (
     RUN_FILE,
     UNFINISHED,
-    atomic_write,
     compare_run,
     complete,
     holds_result,
     lock_folder,
     publish,
-    write_record,
 )
 from ..utils.terminal import quiet_libraries
-from .inputs import describe_command, load_input
+from .inputs import describe_command, load_input, require_plotly
 
 
 def run(args: argparse.Namespace) -> None:
@@ -35,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
         )
     metric = args.metric or str(DEFAULT_METRIC)
     if not args.no_report:
-        _require_plotly()
+        require_plotly()
         load_metric(metric, args.trust_remote_code)  # before anything is embedded
     show_progress = sys.stderr.isatty() and not args.no_progress
     quiet_libraries(show_progress)
@@ -79,30 +76,17 @@ def run(args: argparse.Namespace) -> None:
         dataset = load_input(args)
         discovery.fit(dataset)
         if state.is_main_process:
-            trusts = args.trust_remote_code
-            scores, clusterings = score_gold(discovery, dataset, metric, trusts)
+            discovery.title_ = args.file.name
             with publish(output) as folder:
-                write_model(
+                write_discovery(
                     discovery,
-                    folder / "model",
-                    output.name,
-                    args.file.name,
-                    path_on_card(output, "model"),
-                    scores,
-                    clusterings,
-                )
-                write_record(folder / run_file, {"run": record})
-                write_assignments(
-                    folder / "assignments.parquet",
-                    dataset,
-                    discovery.assignment_,
-                    discovery.model_.config.id2label,
+                    folder,
+                    output,
                     record,
+                    metric,
+                    args.trust_remote_code,
+                    has_report=not args.no_report,
                 )
-                write_clusters(folder / "clusters.csv", discovery)
-                if not args.no_report:
-                    page = build_report(discovery, dataset, args.file.name, scores, clusterings)
-                    atomic_write(folder / "report.html", page)
             print(f"{summarize(discovery)}\n")
             for cluster in discovery.clusters_:
                 print(f"{cluster.size:>8,}  {cluster.name}")
@@ -110,12 +94,3 @@ def run(args: argparse.Namespace) -> None:
             if not args.no_report:
                 print(f"Open {output / 'report.html'} in a browser to explore them")
         state.wait_for_everyone()
-
-
-def _require_plotly():
-    try:
-        import plotly  # noqa: F401
-    except ImportError:
-        raise ImportError(
-            "the report needs plotly: pip install plotly, or give --no_report"
-        ) from None

@@ -1,6 +1,7 @@
 """What commands read, and what their results are of."""
 
 import argparse
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +43,9 @@ def describe_command(args: argparse.Namespace, recipe: Recipe) -> dict[str, Any]
             source = Path(resolve_encoder(str(run[name])))
             run[name] = f"#{file_digest(source)}" if source.exists() else str(run[name])
     return run
+
+
+def require_plotly() -> None:
+    """Raise an `ImportError` that names the fix where the report can't be drawn."""
+    if importlib.util.find_spec("plotly") is None:
+        raise ImportError("the report needs plotly: pip install plotly, or give --no_report")

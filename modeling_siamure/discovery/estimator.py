@@ -14,7 +14,7 @@ from ..clustering import Clusters, initialize_cluster_head, means_of
 from ..clustering.assignment import Assignment, RejectionRule, assign_rows
 from ..clustering.hierarchy import relation_tree
 from ..clustering.relevant_components import LinearMap
-from ..clustering.storage import load_clusters, save_clusters
+from ..clustering.storage import centroids_of_clusters, load_clusters, save_clusters
 from ..data_collator import type_pairs
 from ..health import check_domain
 from ..recipe import Recipe
@@ -25,6 +25,7 @@ from ..utils.doubts import record_doubts
 from ..utils.files import flush
 from ..utils.terminal import bars_as_asked, library_bars
 from .analysis import analyze
+from .editing import EditableClusters
 from .finetuning import finetune
 from .inputs import as_dataset
 from .rows import embed_rows, load_model, marked_texts, tokenize_rows, work_folder
@@ -32,7 +33,7 @@ from .rows import embed_rows, load_model, marked_texts, tokenize_rows, work_fold
 logger = logging.getLogger(__name__)
 
 
-class RelationDiscovery(ClusterMixin, BaseEstimator):
+class RelationDiscovery(EditableClusters, ClusterMixin, BaseEstimator):
     """Find the relations of a corpus: embed its sentences, cluster and name them, assign others.
 
     Without `model_name_or_path` and `finetune`, sentences are embedded by the recipe's encoder as
@@ -54,7 +55,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
 
     Attributes:
         labels_: Cluster of each row, `(rows,)`; -1 where it is unassigned, -2 where it was skipped
-            because its two mentions alone are too long.
+            because its two mentions alone are too long, -3 where its cluster was rejected.
         assignment_: Nearest cluster, score, distance and margin of each row.
         clusters_: The clusters, the largest first, as `ClusterDescription`: name, size, type pairs,
             words, examples.
@@ -67,6 +68,8 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             relevant components where the recipe asks for some (`clustering_components`).
         model_, tokenizer_: The model, with the clusters stored in it.
         encoder_: The encoder or model that embedded the rows.
+        edits_: What a person changed about the clusters (see `edit`).
+        dataset_: The rows.
         training_args_: The recipe's arguments.
         doubts_: What makes the result doubtful, one line each, as the warnings said.
         untrained_because_: Why a model that was to be trained was not; `None` otherwise.
@@ -124,14 +127,14 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         with record_doubts() as recorder:
             self._fit(dataset)
         self.doubts_ = recorder.lines
-        return self
+        return self._begin_editing()
 
     def _fit(self, dataset: Dataset) -> None:
         number = self.num_clusters
         check_values(self.get_params(deep=False), get_type_hints(type(self).__init__))
         if self.model_name_or_path and self.finetune:
             raise ValueError("model_name_or_path and finetune exclude each other; give one of them")
-        dataset = as_dataset(dataset)
+        dataset = self.dataset_ = as_dataset(dataset)
         recipe = Recipe.of(self.recipe)
         overrides = {"seed": self.seed, "disable_tqdm": not self.show_progress}
         self.training_args_ = recipe.training_arguments("", **overrides)
@@ -221,7 +224,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         elif rule.max_distances is None:
             logger.warning("this model holds no thresholds, so no row is left unassigned")
         assignment = broadcast_from_main(assign_rows, embeddings, centroids, sizes, rule)
-        check_domain(assignment.clusters, assignment.distances, self.model_.config, self.strict)
+        check_domain(assignment.centroids, assignment.distances, self.model_.config, self.strict)
         return assignment.scatter(positions, len(dataset))
 
     @classmethod
@@ -242,7 +245,12 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
             discovery.model_, discovery.tokenizer_ = load_model(path)
         config = discovery.model_.config
         discovery.clusters_ = load_clusters(str(discovery.model_.name_or_path), config)
-        centroids = discovery.model_.cluster_centroids.numpy()
+        centroids = centroids_of_clusters(
+            discovery.model_.cluster_centroids.numpy(),
+            config.cluster_sizes,
+            config.centroid_clusters,
+            config.centroid_parents,
+        )
         context_size = 0 if config.cluster_components else config.context_size
         discovery.tree_ = relation_tree(centroids, context_size)
         recipe = Recipe.of(discovery.recipe)

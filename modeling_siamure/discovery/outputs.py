@@ -4,49 +4,59 @@ import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Dataset
 
-from ..clustering.assignment import SKIPPED, Assignment
-from ..configuration_siamure import UNASSIGNED
+from ..clustering.assignment import Assignment
+from ..clustering.descriptions import ClusterDescription
 from ..training.model_card import SCORES, write_model_card
 from ..utils.escaping import spreadsheet_cell
 from ..utils.files import atomic_path
-from .estimator import RelationDiscovery
+from .edits import OUTSIDE
 
-OUTSIDE = {UNASSIGNED: "unassigned", SKIPPED: "skipped"}
+if TYPE_CHECKING:
+    from .estimator import RelationDiscovery
+
 RUN_KEY = "siamure"  # of the Parquet file's metadata
-ADDED = ("cluster", "name", "score", "margin")
+ADDED = ("cluster", "cluster_id", "name", "score", "margin", "reversed")
 
 
 def write_assignments(
     path: Path,
     dataset: Dataset,
     assignment: Assignment,
-    names: dict[int, str],
+    clusters: Sequence[ClusterDescription],
     run: dict[str, Any],
     block_size: int = 10_000,
 ) -> None:
-    """Write each row of the dataset with its `cluster`, `name`, `score` and `margin`, as Parquet.
+    """Write each row of the dataset with what it was assigned to, as Parquet.
+
+    `cluster` is its number in the model, `cluster_id` what edits call it. `reversed` says that a
+    person swapped head and tail of its relation.
 
     `cluster` is -1 and `name` "unassigned" where a row belongs to no cluster (score and margin are
-    then those of the nearest); -2, "skipped" and nulls where it was skipped. A column of the source
-    that has one of these names gets `source_` in front.
+    then those of the nearest); -2, "skipped" and nulls where it was skipped; -3 and "no relation"
+    where a person rejected its cluster. A column of the source that has one of these names gets
+    `source_` in front.
 
     Args:
         path: Where; whole or not there.
         dataset: The rows.
         assignment: Where they belong.
-        names: Names of the clusters, by their numbers.
+        clusters: The clusters, by their numbers.
         run: What the assignments are of, for `read_run`.
         block_size: Rows that are written at once.
     """
     labels = assignment.labels
-    names = names | OUTSIDE
+    names = dict(enumerate(cluster.name for cluster in clusters)) | OUTSIDE
+    ids = dict(enumerate(cluster.id for cluster in clusters))
+    is_reversed = assignment.is_reversed
+    if is_reversed is None:
+        is_reversed = np.zeros(len(labels), dtype=bool)
     renamed = _columns_of_source(dataset.column_names)
     writer = None
     with atomic_path(path) as partial:
@@ -56,10 +66,13 @@ def write_assignments(
                 block_labels = labels[rows].tolist()
                 table = dataset.with_format("arrow")[rows].rename_columns(renamed)
                 table = table.append_column("cluster", pa.array(block_labels, pa.int32()))
+                block_ids = [ids.get(label) for label in block_labels]
+                table = table.append_column("cluster_id", pa.array(block_ids, pa.string()))
                 block_names = [names[label] for label in block_labels]
                 table = table.append_column("name", pa.array(block_names, pa.string()))
                 table = table.append_column("score", _floats(assignment.scores[rows]))
                 table = table.append_column("margin", _floats(assignment.margins[rows]))
+                table = table.append_column("reversed", pa.array(is_reversed[rows], pa.bool_()))
                 table = table.replace_schema_metadata({RUN_KEY: json.dumps(run)})
                 writer = writer or pq.ParquetWriter(partial, table.schema)
                 writer.write_table(table)
@@ -91,12 +104,12 @@ def _floats(values: np.ndarray) -> pa.Array:
     return pa.array(values.astype(np.float32), mask=np.isnan(values))
 
 
-def write_clusters(path: Path, discovery: RelationDiscovery, num_examples: int = 3) -> None:
-    """Write one line per cluster as CSV: name, size, share, type pairs, phrases, parts, examples.
+def write_clusters(path: Path, discovery: "RelationDiscovery", num_examples: int = 3) -> None:
+    """Write a line per cluster as CSV: name, size, types, phrases, parts, id, note, examples.
 
-    The rows that belong to no cluster and those that were skipped have lines of their own, so that
-    sizes add up. Text that a spreadsheet would take for a formula has an apostrophe before it; what
-    it is without one is in `assignments.parquet`.
+    The rows that belong to no cluster, those that were skipped and those of rejected clusters have
+    lines of their own, so that sizes add up. Text that a spreadsheet would take for a formula has
+    an apostrophe before it; what it is without one is in `assignments.parquet`.
 
     Args:
         path: Where; whole or not there.
@@ -106,6 +119,7 @@ def write_clusters(path: Path, discovery: RelationDiscovery, num_examples: int =
     labels = discovery.labels_
     numbers = range(1, num_examples + 1)
     columns = ["cluster", "name", "size", "share", "type_pairs", "trigger_words", "parts"]
+    columns += ["cluster_id", "note"]
     columns += [f"central_{number}" for number in numbers]
     columns += [f"borderline_{number}" for number in numbers]
     with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
@@ -123,6 +137,8 @@ def write_clusters(path: Path, discovery: RelationDiscovery, num_examples: int =
                 "parts": "; ".join(
                     f"{', '.join(part.words[:3])} {part.size}" for part in cluster.parts
                 ),
+                "cluster_id": cluster.id,
+                "note": cluster.note,
             }
             central = zip(numbers, cluster.examples, strict=False)
             borderline = zip(numbers, cluster.borderline_examples, strict=False)
@@ -140,7 +156,7 @@ def write_clusters(path: Path, discovery: RelationDiscovery, num_examples: int =
 
 
 def write_model(
-    discovery: RelationDiscovery,
+    discovery: "RelationDiscovery",
     folder: Path,
     name: str,
     data_name: str,

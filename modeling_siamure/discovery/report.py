@@ -3,6 +3,7 @@
 import re
 from dataclasses import asdict
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import numpy as np
 from datasets import Dataset
@@ -18,7 +19,10 @@ from ..markers import MARKER
 from ..recipe import load_metric
 from ..training.model_card import SCORES
 from ..utils.escaping import as_json, public_name
-from .estimator import RelationDiscovery
+from .edits import OUTSIDE
+
+if TYPE_CHECKING:
+    from .estimator import RelationDiscovery
 
 PIECES = re.compile(
     rf"{MARKER.pattern}|(?:(?!{re.sub(r'[?]P<[a-z]+>', '?:', MARKER.pattern)}).)+", re.DOTALL
@@ -27,7 +31,7 @@ _PAGE = files(__package__) / "report_page"
 
 
 def build_report(
-    discovery: RelationDiscovery,
+    discovery: "RelationDiscovery",
     dataset: Dataset,
     title: str,
     scores: dict[str, list[float]] | None = None,
@@ -59,11 +63,11 @@ def build_report(
     )
 
 
-def summarize(discovery: RelationDiscovery) -> str:
+def summarize(discovery: "RelationDiscovery") -> str:
     """Return what was found, and how, in a few words."""
     labels = discovery.labels_
     parts = [f"{len(labels):,} sentences in {len(discovery.clusters_)} clusters"]
-    for label, name in ((UNASSIGNED, "unassigned"), (SKIPPED, "skipped")):
+    for label, name in OUTSIDE.items():
         if count := int((labels == label).sum()):
             parts.append(f"{count:,} {name}")
     sentences = [_how_embedded(discovery), _how_clustered(discovery)]
@@ -82,7 +86,7 @@ def summarize(discovery: RelationDiscovery) -> str:
     return f"{', '.join(parts)}. {' '.join(sentences)}"
 
 
-def _how_embedded(discovery: RelationDiscovery) -> str:
+def _how_embedded(discovery: "RelationDiscovery") -> str:
     encoder = public_name(discovery.encoder_)
     if discovery.model_name_or_path:
         return f"Embedded by the model {encoder}."
@@ -93,7 +97,7 @@ def _how_embedded(discovery: RelationDiscovery) -> str:
     return f"A first look: embedded by {encoder} as it is, without training on these sentences."
 
 
-def _how_clustered(discovery: RelationDiscovery) -> str:
+def _how_clustered(discovery: "RelationDiscovery") -> str:
     sentence = f"Clusters found by {discovery.clustering_method_}."
     if discovery.clustering_method_ == "parts of type pairs":
         sentence += " (Neighbors agree hardly better than entity types do, so the types decided.)"
@@ -101,7 +105,7 @@ def _how_clustered(discovery: RelationDiscovery) -> str:
 
 
 def score_gold(
-    discovery: RelationDiscovery,
+    discovery: "RelationDiscovery",
     dataset: Dataset,
     metric: str,
     trust_remote_code: bool = False,
@@ -201,7 +205,7 @@ def map_2d(
 
 
 def _content(
-    discovery: RelationDiscovery,
+    discovery: "RelationDiscovery",
     dataset: Dataset,
     scores: dict,
     clusterings: list[str],
@@ -212,7 +216,9 @@ def _content(
     assignment = discovery.assignment_
     used = np.flatnonzero(labels != SKIPPED)  # the rows of h, in their order
     drawn = np.sort(np.random.default_rng(discovery.seed).permutation(len(used))[:mapped_rows])
-    places = map_2d(discovery.embeddings_[drawn], discovery.seed)
+    places = discovery.places_
+    if places is None or len(places) != len(drawn):
+        places = discovery.places_ = map_2d(discovery.embeddings_[drawn], discovery.seed)
     rows = used[drawn]
     least_clear = used[np.argsort(assignment.margins[used], kind="stable")]
     rejected = least_clear[labels[least_clear] == UNASSIGNED][:3]
@@ -263,7 +269,7 @@ def _content(
     }
 
 
-def _rule(discovery: RelationDiscovery) -> str:
+def _rule(discovery: "RelationDiscovery") -> str:
     """Return why there are so many clusters."""
     estimate = discovery.num_clusters_
     if not estimate.trials:
@@ -287,7 +293,7 @@ def _rule(discovery: RelationDiscovery) -> str:
 
 
 def _gold(
-    discovery: RelationDiscovery,
+    discovery: "RelationDiscovery",
     dataset: Dataset,
     scores: dict,
     clusterings: list[str],

@@ -7,7 +7,7 @@ from huggingface_hub import ModelCard
 
 from modeling_siamure import SiamURETrainer
 from modeling_siamure.cli import main
-from modeling_siamure.commands import discover as discover_module
+from modeling_siamure.discovery import saved
 from tests.helpers.commands import run
 from tests.helpers.rows import make_rows, write_rows
 
@@ -35,7 +35,7 @@ def test_a_training_that_is_given_up_says_so_everywhere(
     with monkeypatch.context() as patch:
         check = functools.partialmethod(SiamURETrainer._check_neighbor_quality, min_agreement=2.0)
         patch.setattr(SiamURETrainer, "_check_neighbor_quality", check)
-        patch.setattr(discover_module, "build_report", interrupted)
+        patch.setattr(saved, "build_report", interrupted)
         with pytest.raises(SystemExit):
             run(main, *command, "--output_dir", output, "--no_progress")
     assert f"not {REASON}" in caplog.text and "no whole checkpoint" not in caplog.text

@@ -14,18 +14,28 @@ from transformers import AutoModel, AutoTokenizer
 
 from modeling_siamure.cli import main
 from modeling_siamure.clustering.assignment import SKIPPED, UNASSIGNED, Assignment
-from modeling_siamure.discovery.outputs import write_assignments, write_clusters, write_model
+from modeling_siamure.clustering.descriptions import ClusterDescription
+from modeling_siamure.discovery.outputs import (
+    ADDED,
+    write_assignments,
+    write_clusters,
+    write_model,
+)
 from modeling_siamure.utils.escaping import python_string
 from tests.helpers.commands import run
 from tests.helpers.rows import make_rows, write_rows
 
-NAMES = {0: "first", 1: "second"}
+CLUSTERS = [
+    ClusterDescription("first", 1, [], id="2"),
+    ClusterDescription("second", 1, [], id="0.1"),
+]
 ASSIGNMENT = Assignment(
     labels=np.array([1, UNASSIGNED, SKIPPED]),
     clusters=np.array([1, 0, SKIPPED]),
     scores=np.array([0.75, 0.5, np.nan]),
     distances=np.array([0.25, 1.0, np.nan]),
     margins=np.array([0.5, 0.0, np.nan]),
+    is_reversed=np.array([True, False, False]),
 )
 
 
@@ -33,12 +43,16 @@ ASSIGNMENT = Assignment(
 def test_assignments_by_hand(tmp_path, block_size):
     path = tmp_path / "assignments.parquet"
     dataset = Dataset.from_dict({"text": ["a", "b", None]})
-    write_assignments(path, dataset, ASSIGNMENT, NAMES, {}, block_size)
-    assert pq.read_table(path).to_pylist() == [
-        {"text": "a", "cluster": 1, "name": "second", "score": 0.75, "margin": 0.5},
-        {"text": "b", "cluster": -1, "name": "unassigned", "score": 0.5, "margin": 0.0},
-        {"text": None, "cluster": -2, "name": "skipped", "score": None, "margin": None},
+    write_assignments(path, dataset, ASSIGNMENT, CLUSTERS, {}, block_size)
+    columns = ("text", "cluster", "cluster_id", "name", "score", "margin", "reversed")
+    rows = [
+        ("a", 1, "0.1", "second", 0.75, 0.5, True),
+        ("b", -1, None, "unassigned", 0.5, 0.0, False),
+        (None, -2, None, "skipped", None, None, False),
     ]
+    table = pq.read_table(path)
+    assert table.column_names == list(columns)
+    assert table.to_pylist() == [dict(zip(columns, row, strict=True)) for row in rows]
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
@@ -52,11 +66,11 @@ def test_columns_of_the_source_stay_distinct(tmp_path):
         "source_score": [7, 8, 9],
         "cluster": [10, 11, 12],
     }
-    write_assignments(path, Dataset.from_dict(columns), ASSIGNMENT, NAMES, {})
+    write_assignments(path, Dataset.from_dict(columns), ASSIGNMENT, CLUSTERS, {})
     table = pq.read_table(path)
-    assert len(set(table.column_names)) == len(table.column_names) == len(columns) + 4
+    assert len(set(table.column_names)) == len(table.column_names) == len(columns) + 6
     assert table.column("name").to_pylist() == ["second", "unassigned", "skipped"]
-    written = table.drop_columns(["cluster", "name", "score", "margin"]).to_pydict()
+    written = table.drop_columns(list(ADDED)).to_pydict()
     assert written == {
         "source_source_name": columns["name"],
         "source_name": columns["source_name"],
@@ -71,7 +85,7 @@ def test_a_failure_leaves_no_file(tmp_path):
     short = replace(ASSIGNMENT, scores=ASSIGNMENT.scores[:2])
     dataset = Dataset.from_dict({"text": ["a", "b", None]})
     with pytest.raises(ValueError, match="length"):
-        write_assignments(tmp_path / "assignments.parquet", dataset, short, NAMES, {})
+        write_assignments(tmp_path / "assignments.parquet", dataset, short, CLUSTERS, {})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -82,17 +96,12 @@ def test_clusters_as_csv(fitted, tmp_path):
     write_clusters(tmp_path / "clusters.csv", fitted, num_examples=2)
     with (tmp_path / "clusters.csv").open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
-    assert list(lines[0])[5:] == [
-        "trigger_words",
-        "parts",
-        "central_1",
-        "central_2",
-        "borderline_1",
-        "borderline_2",
-    ]
+    assert list(lines[0])[5:9] == ["trigger_words", "parts", "cluster_id", "note"]
+    assert list(lines[0])[9:] == ["central_1", "central_2", "borderline_1", "borderline_2"]
     for number, cluster in enumerate(fitted.clusters_):
         line = lines[number]
         assert (int(line["cluster"]), line["name"]) == (number, cluster.name)
+        assert (line["cluster_id"], line["note"]) == (str(number), "")
         assert int(line["size"]) == cluster.size
         assert float(line["share"]) == cluster.size / 60
         assert line["type_pairs"] == f"PERSON→FIRM {cluster.size}"
