@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Collection
 from typing import Any
 
+from .formats import recognize_record
 from .schema import FEATURES, DataError, is_missing
 
 COLUMNS = (*FEATURES, "tokens")
@@ -23,12 +24,6 @@ _ALIASES = {
         for role, aliases in _ROLES.items()
         for suffix in ("", "_type", "_start", "_end")
     },
-}
-# Keys that tell the form of a corpus, for the message about a file that is no table.
-_FORMS = {
-    "pure": {"ner", "relations"},
-    "spert": {"tokens", "entities"},
-    "docred": {"sents", "vertexSet"},
 }
 
 
@@ -120,10 +115,11 @@ def advise(raw: dict[str, Any]) -> str:
     >>> advise({"body": "Ada left Acme", "who": "Ada", "where": "Acme"})
     'map its columns, such as --columns sentence=body head=who tail=where'
     """
-    for name, keys in _FORMS.items():
-        if keys <= raw.keys():
-            command = f"prepare {name} --data_files train=FILE --output_dir OUT"
-            return f"it looks like {name}: `python -m data_scripts {command}` makes rows of it"
+    if name := recognize_record(raw):
+        command = f"python -m data_scripts prepare {name} --data_files train=FILE --output_dir OUT"
+        return (
+            f"it looks like {name}: read it with --format {name}, or make rows of it: `{command}`"
+        )
     texts = {name: value for name, value in raw.items() if isinstance(value, str) and value.strip()}
     if not texts:
         return f"give the sentence and both mentions; {_columns_of(raw)}"
