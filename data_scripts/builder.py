@@ -160,6 +160,7 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
     # two million rows cost 100 MB more.
     DEFAULT_WRITER_BATCH_SIZE = 5_000
     NO_RELATION: ClassVar[tuple[str, ...]] = ()
+    UNIT = "pairs"  # what messages call the rows
     LICENSE = "See the corpus' publisher."
     HOMEPAGE = ""
 
@@ -364,8 +365,8 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
         """Return in words what was read, once the data is prepared: documents, pairs, left out."""
         tallies = self.tallies().values()
         read = sum((tally["read"] for tally in tallies), Counter())
-        read["pairs"] = sum(info.num_examples for info in self.info.splits.values())
-        units = ("documents", "sentences", "entities", "pairs")
+        read[self.UNIT] = sum(info.num_examples for info in self.info.splits.values())
+        units = ("documents", "sentences", "entities", self.UNIT)
         parts = [", ".join(f"{unit}: {read[unit]:,}" for unit in units if unit in read)]
         for kind, verb in (("dropped", "left out"), ("notes", "noted")):
             if reasons := sum((tally[kind] for tally in tallies), Counter()):

@@ -2,11 +2,13 @@
 
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from .columns import is_triple, list_columns
 from .files import read_rows
 from .schema import DataError
 
@@ -127,7 +129,32 @@ def recognize_record(record: dict[str, Any]) -> str | None:
         return "pure"
     if {"context", "e1_start", "e2_start"} <= record.keys():
         return "core"
-    return None
+    return "triples" if is_triple(record) else None
+
+
+def advise(raw: dict[str, Any]) -> str:
+    """Return what to do about a row that lacks a sentence or a mention.
+
+    >>> advise({"s1": "Ada left Acme", "a": "Ada", "b": "Acme"})
+    'map its columns, such as --columns sentence=s1 head=a tail=b; its columns are s1, a, b'
+    """
+    if name := recognize_record(raw):
+        command = f"python -m data_scripts prepare {name} --data_files train=FILE --output_dir OUT"
+        return (
+            f"it looks like {name}: read it with --format {name}, or make rows of it: `{command}`"
+        )
+    texts = {name: value for name, value in raw.items() if isinstance(value, str) and value.strip()}
+    if not texts:
+        return f"give the sentence and both mentions; {list_columns(raw)}"
+    sentence = max(texts, key=lambda name: len(texts[name]))
+    mentions = [name for name in texts if name != sentence and texts[name] in texts[sentence]]
+    if len(mentions) < 2:
+        words = f"sentence={shlex.quote(sentence)} head=NAME tail=NAME"
+        advice = f"give the sentence and both mentions, such as --columns {words}"
+        return f"{advice}; {list_columns(raw)}"
+    pairs = {"sentence": sentence, "head": mentions[0], "tail": mentions[1]}
+    words = " ".join(shlex.quote(f"{column}={name}") for column, name in pairs.items())
+    return f"map its columns, such as --columns {words}; {list_columns(raw)}"
 
 
 def _are_objects(values: list, keys: set[str]) -> bool:

@@ -47,6 +47,9 @@ CORPORA = {
     "table": Corpus(
         "table.UserFile", "your own data: .jsonl, .json, .csv, .tsv or .parquet, by its suffix"
     ),
+    "triples": Corpus(
+        "triples.Triples", "triples of a language model or OpenIE, and their evidence"
+    ),
 }
 # The usual names of the formats are read the same way.
 CORPORA |= {name: CORPORA["table"] for name in ("jsonlines", "json", "csv", "parquet")}
@@ -152,9 +155,10 @@ def load_user_file(
 ) -> datasets.Dataset:
     """Read your own file into the schema: rows of pairs, or annotated text in any format.
 
-    Of a table (JSON, JSON lines, CSV, TSV or Parquet with a pair per row, see `table.UserFile`),
-    every row is returned, in its order. Of another format, the labeled pairs of entities are; where
-    it has none, all pairs that share a sentence. What was read as what is said in one line.
+    Of a table (JSON, JSON lines, CSV, TSV or Parquet with a pair or a triple per row, see
+    `table.UserFile` and `triples.Triples`), every row is returned, in its order. Of another format,
+    the labeled pairs of entities are; where it has none, all pairs that share a sentence. What was
+    read as what is said in one line.
 
     Args:
         path: The file; or a folder with files of one format.
@@ -174,7 +178,7 @@ def load_user_file(
     name = format or ("table" if columns else recognize(paths))
     options |= {"columns": columns} if columns else {}
     options |= {"offsets": offsets} if offsets else {}
-    is_table = builder_class(name) is builder_class("table")
+    is_table = issubclass(builder_class(name), builder_class("table"))
     if is_table:
         if len(paths) > 1:
             problem = "is a folder, but no format is recognized that comes in folders"
@@ -189,7 +193,7 @@ def load_user_file(
         options["pairs"] = "all"
         builder = relation_builder(name, None, {"train": paths}, on_error=on_error, **options)
         dataset = builder.read()["train"]
-    if not is_table:
+    if not is_table or name == "triples":
         reading = builder.describe_reading()
         if options.get("pairs") == "all":
             reading += "; all pairs of entities that share a sentence"

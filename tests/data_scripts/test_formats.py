@@ -120,9 +120,7 @@ def test_folders_that_cannot_be_read(tmp_path):
         recognize(list_files(tmp_path))
     other.write_text(lines(TABLE_CHARACTERS))
     (tmp_path / "b.jsonl").write_text(lines(TABLE_CHARACTERS))
-    with pytest.raises(
-        DataError, match="is a folder, but no format is recognized that comes in"
-    ):
+    with pytest.raises(DataError, match="is a folder, but no format is recognized that comes in"):
         load_user_file(tmp_path)
     with pytest.raises(FileNotFoundError, match="none does not exist, or is not a file; correct"):
         list_files(tmp_path / "none")
