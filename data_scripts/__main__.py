@@ -27,8 +27,10 @@ _OPTIONS = {
     "no_relation": "keep or drop pairs that are labeled as unrelated (TACRED: drop by default)",
     "labels": "of a pair with several: first, all or single, which drops such pairs",
     "on_error": "raise (default), or skip bad rows and count them",
-    "pairs": "spert, docred, pure: labeled (default), or all pairs of entities in a sentence",
-    "offsets": "your own data: what offsets count, such as inclusive, utf16, bytes",
+    "pairs": "annotated text: labeled (default), or all pairs of entities in a sentence",
+    "offsets": "what offsets count, such as inclusive, utf16, bytes",
+    "tag_column": "conll: the column of the tags, counted from 1",
+    "entities": "conllu: key of MISC, or column, that holds the entities",
     "tacrev": "TACRED: folder of the TACREV patches",
     "retacred": "TACRED: folder of the Re-TACRED patches",
 }

@@ -137,6 +137,10 @@ class EntityPairsConfig(RelationConfig):
     _CHOICES: ClassVar = {**RelationConfig._CHOICES, "pairs": ("labeled", "all")}
 
 
+class NoRowError(DataError):
+    """A file without a row."""
+
+
 class _StoredFeatures(datasets.Features):
     """Features of rows that already have their stored form, which saves a pass over each value."""
 
@@ -156,6 +160,7 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
     # two million rows cost 100 MB more.
     DEFAULT_WRITER_BATCH_SIZE = 5_000
     NO_RELATION: ClassVar[tuple[str, ...]] = ()
+    UNIT = "pairs"  # what messages call the rows
     LICENSE = "See the corpus' publisher."
     HOMEPAGE = ""
 
@@ -262,12 +267,16 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
             return
         fitting = []
         if instance.offsets and (cut or "&" in sentence):
-            fitting = fitting_offsets(sentence, instance.offsets)
+            fitting = fitting_offsets(self._text_of_offsets(instance), instance.offsets)
         # Offsets into the text without HTML entities may also fall between words.
         if cut or fitting == ["html"]:
             span = cut[0] if cut else instance.head
             self.doubt(_CUT, repr(show_cut(sentence, *span[:2])))
             self.tally["spans"].update(fitting)
+
+    def _text_of_offsets(self, instance: Instance) -> str:
+        """Return the text whose characters the offsets of the source count."""
+        return instance.sentence
 
     def drop(self, reason: str, count: int = 1) -> None:
         """Count rows that a rule leaves out."""
@@ -345,12 +354,25 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
             files = ", ".join(
                 str(path) for paths in self.config.sources().values() for path in paths
             )
-            raise DataError(None, "no row is left", self._fix_if_empty(), file=files)
+            raise NoRowError(None, "no row is left", self._fix_if_empty(), file=files)
         if empty := sorted(set(self.info.splits) - set(filled)):
             names = ", ".join(empty)
             message = "%s: splits without rows left out: %s; %s"
             logger.warning(message, self.name, names, self._fix_if_empty())
         return filled
+
+    def describe_reading(self) -> str:
+        """Return in words what was read, once the data is prepared: documents, pairs, left out."""
+        tallies = self.tallies().values()
+        read = sum((tally["read"] for tally in tallies), Counter())
+        read[self.UNIT] = sum(info.num_examples for info in self.info.splits.values())
+        units = ("documents", "sentences", "entities", self.UNIT)
+        parts = [", ".join(f"{unit}: {read[unit]:,}" for unit in units if unit in read)]
+        for kind, verb in (("dropped", "left out"), ("notes", "noted")):
+            if reasons := sum((tally[kind] for tally in tallies), Counter()):
+                listed = ", ".join(f"{count:,} x {reason}" for reason, count in reasons.items())
+                parts.append(f"{verb}: {listed}")
+        return "; ".join(parts)
 
     def _fix_if_empty(self) -> str:
         """Return what to do about a split without rows."""
@@ -376,7 +398,7 @@ class RelationBuilder(datasets.GeneratorBasedBuilder):
 
 
 def _empty_tally() -> dict[str, Any]:
-    counters = ("skipped", "dropped", "notes", "doubts", "remarks", "spans")
+    counters = ("skipped", "dropped", "notes", "doubts", "remarks", "spans", "read")
     return {kind: Counter() for kind in counters} | {"examples": {}}
 
 

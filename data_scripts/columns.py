@@ -1,8 +1,7 @@
-"""The columns of your own files: their usual names, and advice on those that have others."""
+"""The columns of your own files, and their usual names."""
 
 import re
-import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from .schema import FEATURES, DataError, is_missing
@@ -10,12 +9,12 @@ from .schema import FEATURES, DataError, is_missing
 COLUMNS = (*FEATURES, "tokens")
 SENTENCES = ("sentence", "tokens", "text")
 _ROLES = {
-    "head": ("subj", "subject", "e1", "entity1", "h"),
-    "tail": ("obj", "object", "e2", "entity2", "t"),
+    "head": ("subj", "subject", "e1", "entity1", "entity_1", "ent1", "arg1", "head_entity", "h"),
+    "tail": ("obj", "object", "e2", "entity2", "entity_2", "ent2", "arg2", "tail_entity", "t"),
 }
 # Usual names of the field, for columns that a row lacks under the name of the schema.
 _ALIASES = {
-    "sentence": ("sent", "sentText"),
+    "sentence": ("sent", "sentText", "sentence_text"),
     "tokens": ("token", "words"),
     "relation": ("label", "rel"),
     **{
@@ -24,16 +23,42 @@ _ALIASES = {
         for suffix in ("", "_type", "_start", "_end")
     },
 }
-# Keys that tell the form of a corpus, for the message about a file that is no table.
-_FORMS = {
-    "pure": {"ner", "relations"},
-    "spert": {"tokens", "entities"},
-    "docred": {"sents", "vertexSet"},
+
+
+# Those of triples, which have no relation by its usual names: it is their predicate.
+TRIPLE_ALIASES = {
+    "sentence": ("evidence", "text", "sent", "sentText", "context", "quote", "passage", "chunk"),
+    "predicate": ("pred", "relation", "rel", "relationship", "relation_type", "verb", "edge")
+    + ("property", "type", "label", "p", "r"),
+    **{name: _ALIASES[name] for name in ("head_type", "tail_type")},
+    "head": (*_ROLES["head"], "s", "source", "from"),
+    "tail": (*_ROLES["tail"], "o", "target", "to"),
 }
 
 
+def is_triple(record: dict[str, Any]) -> bool:
+    """Return whether an object is a triple of an extractor, and no pair of mentions with a label.
+
+    >>> is_triple({"subject": "Ada", "predicate": "runs", "object": "Acme"})
+    True
+    >>> is_triple({"subject": "Ada", "object": "Acme", "text": "Ada runs Acme", "relation": "r"})
+    False
+    """
+    ends = [{role, *TRIPLE_ALIASES[role]} & record.keys() for role in ("head", "tail")]
+    if not all(names and isinstance(record[min(names)], str) for names in ends):
+        return False
+    if record.keys() & {"predicate", "pred", "verb"} or {"arg1", "rel", "arg2"} <= record.keys():
+        return True
+    texts = {*SENTENCES, *_ALIASES["sentence"], *_ALIASES["tokens"]}
+    names = ("relation", "rel", "relationship", "type")
+    return record.keys().isdisjoint(texts) and not record.keys().isdisjoint(names)
+
+
 def rename_columns(
-    raw: dict[str, Any], columns: dict[str, str], prefers_mapped_text: bool = False
+    raw: dict[str, Any],
+    columns: dict[str, str],
+    prefers_mapped_text: bool = False,
+    aliases: Mapping[str, tuple[str, ...]] = _ALIASES,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the values of a row under the names of the schema, without missing ones.
 
@@ -42,6 +67,7 @@ def rename_columns(
         columns: Name in the schema to the name in the file, as the user gives them.
         prefers_mapped_text: Whether a column that the user names is the text, whatever else the
             file calls one.
+        aliases: Usual names of columns that a row lacks under the name of the schema.
 
     Returns:
         The values, and the names in the file of those that have another one there.
@@ -52,21 +78,22 @@ def rename_columns(
     >>> rename_columns({"text": "Ada left Acme", "e1": "Ada", "e2": "Acme", "label": 3}, {})[1]
     {'relation': 'label', 'head': 'e1', 'tail': 'e2'}
     """
-    row = {column: raw[column] for column in COLUMNS if not is_missing(raw.get(column))}
+    known = dict.fromkeys([*COLUMNS, *aliases])
+    row = {column: raw[column] for column in known if not is_missing(raw.get(column))}
     if prefers_mapped_text and {"text", "sentence"} & set(columns):
         for column in SENTENCES:
             row.pop(column, None)
     names = dict(columns)
     for column, name in columns.items():
         if name not in raw:
-            fix = f"correct the mapping of {column!r} in columns; {_columns_of(raw)}"
+            fix = f"correct the mapping of {column!r} in columns; {list_columns(raw)}"
             raise DataError(name, "is missing", fix)
         row[column] = raw[name]
     has_sentence = any(column in row for column in SENTENCES)
-    for column, aliases in _ALIASES.items():
+    for column, usual in aliases.items():
         if column in row or column in columns or (has_sentence and column in SENTENCES):
             continue
-        for name in aliases:
+        for name in usual:
             if not is_missing(raw.get(name)):
                 row[column] = raw[name]
                 names[column] = name
@@ -114,30 +141,12 @@ def _read_entity(entity: Any, role: str) -> dict[str, Any]:
     return {column: value for column, value in values.items() if not is_missing(value)}
 
 
-def advise(raw: dict[str, Any]) -> str:
-    """Return what to do about a row that lacks a sentence or a mention.
+def list_columns(raw: dict[str, Any], max_columns: int = 20) -> str:
+    """Return in words which columns a row has.
 
-    >>> advise({"body": "Ada left Acme", "who": "Ada", "where": "Acme"})
-    'map its columns, such as --columns sentence=body head=who tail=where'
+    >>> list_columns({"body": "Ada left Acme", "who": "Ada"})
+    'its columns are body, who'
     """
-    for name, keys in _FORMS.items():
-        if keys <= raw.keys():
-            command = f"prepare {name} --data_files train=FILE --output_dir OUT"
-            return f"it looks like {name}: `python -m data_scripts {command}` makes rows of it"
-    texts = {name: value for name, value in raw.items() if isinstance(value, str) and value.strip()}
-    if not texts:
-        return f"give the sentence and both mentions; {_columns_of(raw)}"
-    sentence = max(texts, key=lambda name: len(texts[name]))
-    mentions = [name for name in texts if name != sentence and texts[name] in texts[sentence]]
-    if len(mentions) < 2:
-        pairs = f"sentence={sentence} head=NAME tail=NAME"
-        return f"give the sentence and both mentions, such as --columns {pairs}; {_columns_of(raw)}"
-    pairs = {"sentence": sentence, "head": mentions[0], "tail": mentions[1]}
-    words = " ".join(shlex.quote(f"{column}={name}") for column, name in pairs.items())
-    return f"map its columns, such as --columns {words}"
-
-
-def _columns_of(raw: dict[str, Any], max_columns: int = 20) -> str:
     names = [str(name) for name in raw]
     more = ", ..." if len(names) > max_columns else ""
     return f"its columns are {', '.join(names[:max_columns])}{more}"

@@ -42,6 +42,19 @@ def find_files(folder: Path, patterns: dict[str, str]) -> dict[str, list[Path]]:
     return files
 
 
+def split_files(suffixes: str) -> dict[str, str]:
+    r"""Return patterns for `find_files`: files that are named after their split.
+
+    Args:
+        suffixes: A regular expression for the suffix.
+
+    >>> split_files("jsonl?")["train"]
+    '[^.]*train[^.]*\\.(jsonl?)'
+    """
+    stems = {"train": "train", "validation": "(dev|val)", "test": "test"}
+    return {split: rf"[^.]*{stem}[^.]*\.({suffixes})" for split, stem in stems.items()}
+
+
 def parse_json(text: bytes) -> Any:
     """Parse strict JSON; nothing is evaluated.
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import logging
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any, NamedTuple
 import datasets
 from datasets.data_files import DataFilesDict, DataFilesList
 
-from .builder import RelationBuilder
-from .schema import FEATURES
+from .builder import NoRowError, RelationBuilder
+from .formats import list_files, recognize
+from .schema import FEATURES, DataError
+
+logger = logging.getLogger(__name__)
 
 
 class Corpus(NamedTuple):
@@ -23,12 +27,18 @@ class Corpus(NamedTuple):
 
 CORPORA = {
     "sample": Corpus("sample.Sample", "the embedded corpus, which needs no files"),
+    "brat": Corpus("brat.Brat", "annotations of brat: a folder of .ann and .txt"),
+    "conll": Corpus("conll.Conll", "columns of CoNLL-2003 and its kin, with tags of entities"),
+    "conllu": Corpus("conllu.Conllu", "CoNLL-U with entities"),
     "core": Corpus("core.Core", "CORE, company relations"),
+    "doccano": Corpus("doccano.Doccano", "JSON lines of doccano"),
     "docred": Corpus("docred.DocRED", "DocRED and Re-DocRED, pairs that share a sentence"),
     "fewrel": Corpus("fewrel.FewRel", "FewRel 1.0 and 2.0, one split per file"),
     "kbp37": Corpus("semeval2010.SemEval2010", "KBP37"),
+    "labelstudio": Corpus("labelstudio.LabelStudio", "JSON of Label Studio"),
     "nyt_fb": Corpus("nyt_fb.NytFb", "NYT+FB, nine columns or marked sentences"),
     "opennre": Corpus("opennre.OpenNRE", "JSON lines of OpenNRE, such as Wiki80"),
+    "prodigy": Corpus("prodigy.Prodigy", "JSON lines of Prodigy"),
     "pure": Corpus("pure.Pure", "JSON lines of PURE and DyGIE++, such as SciERC and CrossRE"),
     "semeval2010": Corpus("semeval2010.SemEval2010", "SemEval-2010 Task 8"),
     "sentence_pairs": Corpus("sentence_pairs.SentencePairs", "marked sentences with label numbers"),
@@ -36,6 +46,9 @@ CORPORA = {
     "tacred": Corpus("tacred.Tacred", "TACRED, with the patches TACREV and Re-TACRED"),
     "table": Corpus(
         "table.UserFile", "your own data: .jsonl, .json, .csv, .tsv or .parquet, by its suffix"
+    ),
+    "triples": Corpus(
+        "triples.Triples", "triples of a language model or OpenIE, and their evidence"
     ),
 }
 # The usual names of the formats are read the same way.
@@ -58,7 +71,7 @@ def load_relation_dataset(
             lines, CSV or Parquet.
         data_dir: The folder of the corpus, with its files under their usual names; those that
             exist are read.
-        data_files: Split to file, instead of `data_dir`.
+        data_files: Split to file, or to a folder of files, instead of `data_dir`.
         streaming: Whether to return an `IterableDatasetDict` that converts while it is read.
         num_proc: Number of processes that convert, where the corpus can be cut.
         **options: Options of the corpus; all take `markers`, `no_relation`, `labels` and
@@ -137,31 +150,56 @@ def load_user_file(
     columns: dict[str, str] | None = None,
     on_error: str = "raise",
     offsets: str | None = None,
+    format: str | None = None,
+    **options: Any,
 ) -> datasets.Dataset:
-    """Read every row of your own file, in its order, into the schema (see `table.UserFile`).
+    """Read your own file into the schema: rows of pairs, or annotated text in any format.
+
+    Of a table (JSON, JSON lines, CSV, TSV or Parquet with a pair or a triple per row, see
+    `table.UserFile` and `triples.Triples`), every row is returned, in its order. Of another format,
+    the labeled pairs of entities are; where it has none, all pairs that share a sentence. What was
+    read as what is said in one line.
 
     Args:
-        path: JSON, JSON lines, CSV, TSV or Parquet, by its suffix.
-        columns: Name in the schema to the name in the file.
-        on_error: With `"skip"`, a row that can't be read has a null as `text`, and a column
-            `problem` says why.
+        path: The file; or a folder with files of one format.
+        columns: Name in the schema to the name in the file, of a table.
+        on_error: With `"skip"`, a row that can't be read is left out and counted; of a table, it
+            has a null as `text`, and a column `problem` says why.
         offsets: What the offsets count, see `table.UserFileConfig`.
+        format: One of `CORPORA`; recognized by the content where it is `None`.
+        **options: Further options of the reader, such as `pairs`.
 
     Raises:
         DataError: A row is not what the format says; names file, row, field and fix.
         OSError: The file does not exist.
+        ValueError: The format does not exist, or has no such option.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} does not exist, or is not a file; correct the path")
-    builder = relation_builder(
-        "table",
-        data_files={"train": str(path)},
-        columns=columns,
-        offsets=offsets,
-        on_error=on_error,
-        keep_all_rows=True,
-    )
-    return builder.read()["train"]
+    paths = list_files(Path(path))
+    name = format or ("table" if columns else recognize(paths))
+    options |= {"columns": columns} if columns else {}
+    options |= {"offsets": offsets} if offsets else {}
+    is_table = issubclass(builder_class(name), builder_class("table"))
+    if is_table:
+        if len(paths) > 1:
+            problem = "is a folder, but no format is recognized that comes in folders"
+            raise DataError(None, problem, "give one file, or --format NAME", file=path)
+        options["keep_all_rows"] = True
+    builder = relation_builder(name, None, {"train": paths}, on_error=on_error, **options)
+    try:
+        dataset = builder.read()["train"]
+    except NoRowError:
+        if getattr(builder.config, "pairs", None) != "labeled" or "pairs" in options:
+            raise
+        options["pairs"] = "all"
+        builder = relation_builder(name, None, {"train": paths}, on_error=on_error, **options)
+        dataset = builder.read()["train"]
+    if not is_table or name == "triples":
+        reading = builder.describe_reading()
+        if options.get("pairs") == "all":
+            reading += "; all pairs of entities that share a sentence"
+        advice = "" if format else "; --format chooses another"
+        logger.warning("%s: read as %s: %s%s", Path(path).name, name, reading, advice)
+    return dataset
 
 
 def own_rows(
@@ -176,7 +214,7 @@ def own_rows(
 def relation_builder(
     name: str,
     data_dir: str | None = None,
-    data_files: dict[str, str] | None = None,
+    data_files: dict[str, Any] | None = None,
     **options: Any,
 ) -> RelationBuilder:
     """Return the builder of a corpus, to stream, to choose the cache folder or to see the counts.
@@ -210,10 +248,11 @@ def _explicit_files(data_files: dict[str, Any]) -> DataFilesDict:
     for split, paths in data_files.items():
         paths = [paths] if isinstance(paths, str | Path) else list(paths)
         for path in paths:
-            if not Path(path).is_file():
+            if not Path(path).exists():
                 raise FileNotFoundError(
                     f"{path}, the file of the {split} split, does not exist; correct the path"
                 )
+        paths = [file for path in paths for file in list_files(Path(path))]
         splits[split] = DataFilesList([str(path) for path in paths], [])
     return DataFilesDict(splits)
 

@@ -491,8 +491,8 @@ def mention_at_offsets(row: dict[str, Any], role: str, text: Characters | Tokens
 
     Args:
         row: Values under the names of the schema.
-        role: `"head"` or `"tail"`; where the row has such a field, it must be the text there. White
-            space at its ends does not count.
+        role: `"head"` or `"tail"`; where the row has such a field, it must be the text there, but
+            for white space.
         text: The sentence.
 
     Raises:
@@ -503,7 +503,7 @@ def mention_at_offsets(row: dict[str, Any], role: str, text: Characters | Tokens
     mention = text.mention(start, end, None, f"{role}_start")
     name = row.get(role)
     marked = text.sentence[mention.start : mention.end]
-    if name is not None and str(name).strip() != marked.strip():
+    if name is not None and str(name).split() != marked.split():
         problem = "is not the text at its offsets"
         fix = text.advice(start, end, name) or "count from 0 and leave the end out"
         raise DataError(role, problem, fix, got=f"{name!r}, but the text is {marked!r}")

@@ -33,7 +33,19 @@ def _parser() -> argparse.ArgumentParser:
     assign = commands.add_parser("assign", help="assign sentences to the clusters of a model")
     for command in (discover, assign):
         command.add_argument(
-            "file", type=Path, help="JSON lines, JSON, CSV, TSV or Parquet, in the instance schema"
+            "file",
+            type=Path,
+            help="JSON lines, JSON, CSV, TSV or Parquet, in the instance schema; or annotated text",
+        )
+        command.add_argument(
+            "--format", help="how to read the file, such as brat or spert; recognized by default"
+        )
+        command.add_argument(
+            "--reader_options",
+            nargs="+",
+            default=[],
+            metavar="NAME=VALUE",
+            help="options of the reader, such as pairs=all",
         )
         command.add_argument(
             "--text_column", "--text-column", help="the column that holds the sentence"

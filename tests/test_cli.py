@@ -123,7 +123,7 @@ def test_other_mistakes(recipe, rows_file, encoder, tmp_path, capsys):
     too_many = ("--recipe", recipe, "--num_clusters", 61)
     fails(*start, *too_many, said="different rows can't form 61 clusters")
     fails(*start, "--model", encoder, said="holds no siamure model")
-    fails(*start, "--columns", "sentence", said="has no '='")
+    fails(*start, "--columns", "sentence", said="--columns takes NAME=VALUE, not 'sentence'")
     fails(*start, "--recipe", tmp_path / "none.yaml", said="can't be read as a recipe")
     fails(*start, "--recipe", recipe, "--text_column", "body", said="is missing")
     fails("assign", rows_file, "--model", tmp_path / "none", said="none")
@@ -348,3 +348,48 @@ def test_several_processes(recipe, rows_file, output, tmp_path):
     assert "60 sentences in 4 clusters" in done.stdout
     one, two = (table(folder / "assignments.parquet") for folder in (output, tmp_path / "out"))
     assert [row["cluster"] for row in one] == [row["cluster"] for row in two]
+
+
+def write_brat(folder, rows):
+    folder.mkdir()
+    for number, row in enumerate(rows):
+        entities = [
+            f"T{place}\t{row[f'{role}_type']} {row[f'{role}_start']} {row[f'{role}_end']}"
+            for place, role in enumerate(("head", "tail"), 1)
+        ]
+        (folder / f"{number:02d}.ann").write_text("\n".join(entities))
+        (folder / f"{number:02d}.txt").write_text(row["sentence"])
+    return folder
+
+
+def test_annotated_text_is_recognized(rows_file, output, recipe, tmp_path, capsys, caplog):
+    rows = [json.loads(line) for line in rows_file.read_text().splitlines()]
+    folder = write_brat(tmp_path / "news", rows)
+    discover(folder, tmp_path / "out", recipe, "--num_clusters", 4, "--no_report")
+    told = "news: read as brat: documents: 60, entities: 120, pairs: 60; all pairs of entities"
+    assert told in caplog.text
+    written = table(tmp_path / "out" / "assignments.parquet")
+    assert [row["document"] for row in written] == [f"{number:02d}" for number in range(60)]
+    # The same sentences as rows of a table have the same clusters.
+    other = {row["text"]: row["cluster"] for row in table(output / "assignments.parquet")}
+    assert {row["text"]: row["cluster"] for row in written} == other
+
+    entities = [
+        {"type": row[f"{role}_type"], "start": start, "end": start + 1}
+        for row in rows
+        for role, start in (("head", 0), ("tail", 2))
+    ]
+    sentences = [
+        {"tokens": row["sentence"].split(), "entities": entities[2 * number : 2 * number + 2]}
+        for number, row in enumerate(rows)
+    ]
+    path = tmp_path / "spert.json"
+    path.write_text(json.dumps(sentences))
+    options = ("--model", output / "model", "--output", tmp_path / "spert.parquet")
+    run(main, "assign", path, *options, "--no_progress", "--reader_options", "pairs=all")
+    assert len(table(tmp_path / "spert.parquet")) == 60
+    options = ("--model", output / "model", "--output", tmp_path / "as_table.parquet")
+    said = "it looks like spert: read it with --format spert"
+    assert_fails(capsys, main, "assign", path, *options, "--format", "table", said=said)
+    said = "--reader_options takes NAME=VALUE, not 'pairs'"
+    assert_fails(capsys, main, "assign", path, *options, "--reader_options", "pairs", said=said)

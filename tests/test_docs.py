@@ -13,7 +13,7 @@ import pytest
 from accelerate.commands.launch import launch_command_parser
 
 from data_scripts import __main__ as data_scripts_main
-from data_scripts import load_relation_dataset
+from data_scripts import load_relation_dataset, load_user_file
 from modeling_siamure import RelationDiscovery, cli
 from modeling_siamure.recipe import parse_arguments
 
@@ -98,7 +98,7 @@ def test_json_blocks_are_examples(page, tmp_path):
     for number, (_, code) in enumerate(blocks(page, "json")):
         file = tmp_path / f"{number}.jsonl"
         file.write_text(code)
-        (example,) = load_relation_dataset("jsonlines", data_files={"train": str(file)})["train"]
+        (example,) = load_user_file(file)
         assert example["head"] and example["tail"]
 
 

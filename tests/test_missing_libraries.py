@@ -39,6 +39,16 @@ def test_plotly(without, capsys, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_conllu(without, monkeypatch, capsys, tmp_path):
+    without("conllu")
+    monkeypatch.delitem(sys.modules, "data_scripts.corpora.conllu", raising=False)
+    path = tmp_path / "a.conllu"
+    path.write_text("1\tAda\t_\t_\t_\t_\t_\t_\t_\tNER=B-PER\n")
+    arguments = ("discover", path, "--output_dir", tmp_path / "out", "--no_report")
+    assert_fails(capsys, siamure, *arguments, said="CoNLL-U needs conllu: pip install conllu")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture
 def no_faiss(without, monkeypatch):
     without("faiss")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..builder import EntityPairsConfig, RelationBuilder
-from ..files import read_rows
+from ..files import read_rows, split_files
 from ..schema import DataError, Instance, Mention, Tokens, add_unlabeled, get, in_text_order
 
 # Start and end of a span of tokens, as the document counts them.
@@ -18,10 +18,7 @@ Span = tuple[int, int]
 class PureConfig(EntityPairsConfig):
     """Names the files of such corpora."""
 
-    FILES: ClassVar = {
-        split: rf"[^.]*{stem}[^.]*\.(jsonl?)"
-        for split, stem in {"train": "train", "validation": "(dev|val)", "test": "test"}.items()
-    }
+    FILES: ClassVar = split_files("jsonl?")
 
 
 class Pure(RelationBuilder):

@@ -13,8 +13,9 @@ import datasets
 from modeling_siamure.markers import MARKER, read_markers
 
 from ..builder import RelationBuilder, RelationConfig, _empty_tally, to_row
-from ..columns import COLUMNS, SENTENCES, advise, free_name, rename_columns
+from ..columns import COLUMNS, SENTENCES, free_name, rename_columns
 from ..files import read_rows
+from ..formats import advise
 from ..schema import (
     BOUNDS,
     FEATURES,
@@ -36,6 +37,7 @@ from ..schema import (
 
 # TACRED's and CORE's offsets have inclusive ends.
 _INCLUSIVE = {"subj_end", "obj_end", "e1_end", "e2_end"}
+_PLACEHOLDER = re.compile(r"@([A-Za-z][\w-]*)\$")
 _OTHER_MARKERS = re.compile(r"\[(/?)E([12])\]|<(/?)E([12])>")
 
 
@@ -66,6 +68,7 @@ class UserFileConfig(RelationConfig):
     keep_all_rows: bool = False
 
     _CHOICES: ClassVar = {**RelationConfig._CHOICES, "offsets": (None, *OFFSETS)}
+    _COLUMNS: ClassVar = COLUMNS
 
     def __post_init__(self):
         super().__post_init__()
@@ -73,8 +76,9 @@ class UserFileConfig(RelationConfig):
             raise ValueError(
                 f"columns is {self.columns!r}; map names of the schema to those of the file"
             )
-        if unknown := sorted(set(self.columns or ()) - set(COLUMNS)):
-            raise ValueError(f"columns maps {unknown[0]!r}, which is none of {', '.join(COLUMNS)}")
+        if unknown := sorted(set(self.columns or ()) - set(self._COLUMNS)):
+            names = ", ".join(self._COLUMNS)
+            raise ValueError(f"columns maps {unknown[0]!r}, which is none of {names}")
         if not isinstance(self.keep_all_rows, bool):
             raise ValueError(f"keep_all_rows is {self.keep_all_rows!r}; choose True or False")
 
@@ -94,7 +98,8 @@ class UserFile(RelationBuilder):
     - `text` that holds markers already, such as
       `<e1:PERSON> Ada Roe </e1:PERSON> leads <e2> Acme </e2>`;
     - `sentence`, `tokens` or `text`, with `head` and `tail` as strings, which are looked for (see
-      `find_name`); beside a name, the start or the end says which place is meant.
+      `find_name`); beside a name, the start or the end says which place is meant;
+    - a sentence with two placeholders for entities, such as `@GENE$`.
 
     `head_type`, `tail_type`, `relation` and `id` may be missing or empty; `relation` may be a list.
     Where `head` is given beside offsets, it must be what they mark, which detects inclusive ends.
@@ -105,23 +110,23 @@ class UserFile(RelationBuilder):
 
     BUILDER_CONFIG_CLASS = UserFileConfig
     LICENSE = "That of your data."
+    ADDED: ClassVar[tuple[str, ...]] = ()  # columns of strings, beside those of the schema
 
     def _split_generators(self, dl_manager) -> list[datasets.SplitGenerator]:
         paths = [path for files in self.config.sources().values() for path in files]
         further = _infer_features(paths, self._schema_columns())
         # Columns of the file give way where they have a name that the output needs.
-        reserved = {"problem"} if self.config.reports_problems else set()
-        self.source_names = {free_name(name, reserved, further): name for name in further}
+        added = [*self.ADDED, *(["problem"] if self.config.reports_problems else [])]
+        self.source_names = {free_name(name, added, further): name for name in further}
         self.extra_features = {name: further[self.source_names[name]] for name in self.source_names}
         features = {**FEATURES, **self.extra_features}
-        if self.config.reports_problems:
-            features["problem"] = datasets.Value("string")
+        features |= dict.fromkeys(added, datasets.Value("string"))
         self.info.features = datasets.Features(features)
         return super()._split_generators(dl_manager)
 
     def _schema_columns(self) -> set[str]:
         """Return the columns of the file that are not carried along as further ones."""
-        columns = set(FEATURES)
+        columns = {*FEATURES, *self.ADDED}
         if not self.config.keep_all_rows:
             columns |= set((self.config.columns or {}).values())
         return columns
@@ -131,7 +136,7 @@ class UserFile(RelationBuilder):
 
     def _to_instance(self, raw: dict[str, Any]) -> Instance:
         columns = self.config.columns or {}
-        row, names = rename_columns(raw, columns, self.config.keep_all_rows)
+        row, names = self._rename_columns(raw)
         instance = self._locate_mentions(raw, row, names)
         relations = get_labels(row, "relation")
         for label in filter(may_be_missing, relations):
@@ -140,7 +145,7 @@ class UserFile(RelationBuilder):
         if renamed:
             pairs = ", ".join(f"{name} as {column}" for column, name in renamed.items())
             self.tally["remarks"][f"read {pairs}; where that is wrong, map columns"] += 1
-        extra = self._extra_values(raw)
+        extra = {**instance.extra, **self._extra_values(raw)}
         if self.config.reports_problems:
             extra["problem"] = None
         return instance._replace(
@@ -150,6 +155,10 @@ class UserFile(RelationBuilder):
             relations=relations,
             extra=extra,
         )
+
+    def _rename_columns(self, raw: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return the values of a row under the names of the schema, see `rename_columns`."""
+        return rename_columns(raw, self.config.columns or {}, self.config.keep_all_rows)
 
     def _locate_mentions(
         self, raw: dict[str, Any], row: dict[str, Any], names: dict[str, str]
@@ -176,6 +185,10 @@ class UserFile(RelationBuilder):
             may_be_marked = (field == "text" and not has_offsets) or len(missing) == 2
             if may_be_marked and MARKER.search(marked):
                 return _read_marked(field, marked)
+            if len(missing) == 2 and len(places := list(_PLACEHOLDER.finditer(sentence))) == 2:
+                self.tally["remarks"]["read @TYPE$ as the mentions, the first one as head"] = 1
+                mentions = (Mention(*place.span(), place[1]) for place in places)
+                return Instance(None, sentence, *mentions, [])
             if has_offsets:
                 spans = _given_spans(row)
             text = Characters(sentence, self.config.offsets or "characters")
@@ -212,7 +225,7 @@ class UserFile(RelationBuilder):
         self._locate(error, source, position)
         error.file = Path(error.file).name  # these rows are passed on, and the folders are not
         raw = raw if isinstance(raw, dict) else {}
-        row: dict[str, Any] = dict.fromkeys(FEATURES)
+        row: dict[str, Any] = dict.fromkeys([*FEATURES, *self.ADDED])
         for name, value in self._extra_values(raw).items():
             row[name] = _replace_surrogates(value) if isinstance(value, str) else value
         row["id"] = _replace_surrogates(str(raw.get("id") or position))

@@ -5,7 +5,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from data_scripts.loading import load_user_file
+from data_scripts.loading import load_user_file, parse_pairs
 
 from ..modeling_siamure import resolve_encoder
 from ..recipe import Recipe
@@ -15,14 +15,16 @@ from ..utils.files import file_digest
 
 def load_input(args: argparse.Namespace):
     """Return all rows of the file, in its order."""
-    pairs = [pair.partition("=") for pair in args.columns]
-    if wrong := ["".join(pair) for pair in pairs if not pair[0] or not pair[2]]:
-        raise ValueError(f"--columns {wrong[0]!r} has no '='; write COLUMN=NAME")
-    columns = {column: name for column, _, name in pairs} | (
+    columns = parse_pairs("--columns", args.columns) | (
         {"text": args.text_column} if args.text_column else {}
     )
     return load_user_file(
-        args.file, columns=columns or None, on_error=args.on_error, offsets=args.offsets
+        args.file,
+        columns=columns or None,
+        on_error=args.on_error,
+        offsets=args.offsets,
+        format=args.format,
+        **parse_pairs("--reader_options", args.reader_options),
     )
 
 

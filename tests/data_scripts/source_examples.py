@@ -160,3 +160,132 @@ def tacred_row(row_id, relation, **changes):
         ],  # 1-based strings, which nothing here needs
         **changes,
     }
+
+
+# Two sentences; the second entity of the second one lies behind an emoji.
+NEWS = "Mara Lind founded Petrel Foods in Oslo. Jon Asher 🙂 joined Calyx Labs."
+NEWS_ENTITIES = [
+    ("Mara Lind", "PER", 0, 9),
+    ("Petrel Foods", "ORG", 18, 30),
+    ("Oslo", "LOC", 34, 38),
+    ("Jon Asher", "PER", 40, 49),
+    ("Calyx Labs", "ORG", 59, 69),
+]
+NEWS_ALL_PAIRS = [
+    ("Mara Lind", "Petrel Foods"),
+    ("Mara Lind", "Oslo"),
+    ("Petrel Foods", "Oslo"),
+    ("Jon Asher", "Calyx Labs"),
+]
+
+BRAT_ENTITIES = "".join(
+    f"T{number}\t{kind} {start} {end}\t{name}\n"
+    for number, (name, kind, start, end) in enumerate(NEWS_ENTITIES, 1)
+)
+BRAT_RELATIONS = "R1\tFounded Arg1:T1 Arg2:T2\t\nR2\tEmployer Arg1:T5 Arg2:T4\n"
+
+
+def labelstudio_task():
+    regions = [
+        {
+            "id": f"r{number}",
+            "from_name": "label",
+            "to_name": "text",
+            "type": "labels",
+            "value": {"start": start, "end": end, "text": name, "labels": [kind]},
+        }
+        for number, (name, kind, start, end) in enumerate(NEWS_ENTITIES)
+    ]
+    relations = [
+        {
+            "from_id": "r0",
+            "to_id": "r1",
+            "type": "relation",
+            "direction": "right",
+            "labels": ["Founded"],
+        },
+        {
+            "from_id": "r3",
+            "to_id": "r4",
+            "type": "relation",
+            "direction": "left",
+            "labels": ["Employer"],
+        },
+    ]
+    annotation = {"id": 7, "was_cancelled": False, "result": regions + relations}
+    return {"id": 3, "data": {"text": NEWS}, "annotations": [annotation], "predictions": []}
+
+
+def doccano_line():
+    return {
+        "id": 4,
+        "text": NEWS,
+        "entities": [
+            {"id": number, "label": kind, "start_offset": start, "end_offset": end}
+            for number, (_, kind, start, end) in enumerate(NEWS_ENTITIES, 10)
+        ],
+        "relations": [
+            {"id": 1, "from_id": 10, "to_id": 11, "type": "Founded"},
+            {"id": 2, "from_id": 14, "to_id": 13, "type": "Employer"},
+        ],
+        "Comments": [],
+    }
+
+
+def prodigy_task():
+    spans = [{"start": start, "end": end, "label": kind} for _, kind, start, end in NEWS_ENTITIES]
+    words = [("Mara", 0), ("Lind", 5), ("founded", 10), ("Petrel", 18), ("Foods", 25)]
+    return {
+        "text": NEWS,
+        "tokens": [
+            {"text": word, "start": start, "end": start + len(word), "id": number}
+            for number, (word, start) in enumerate(words)
+        ],
+        "spans": spans,
+        "relations": [
+            {"head": 1, "child": 4, "label": "Founded"},
+            {
+                "head": 9,
+                "child": 6,
+                "label": "Employer",
+                "head_span": spans[4],
+                "child_span": spans[3],
+            },
+        ],
+        "answer": "accept",
+    }
+
+
+CONLL = """-DOCSTART- -X- -X- O
+
+Mara NNP B-NP B-PER
+Lind NNP I-NP I-PER
+founded VBD B-VP O
+# NN B-NP O
+Petrel NNP B-NP B-ORG
+Foods NNP I-NP I-ORG
+
+Oslo NNP B-NP I-LOC
+sleeps VBZ B-VP O
+"""
+
+CONLLU = """# sent_id = n-1
+1\tMara\tMara\tPROPN\tNNP\t_\t3\tnsubj\t_\tNER=B-PER
+2\tLind\tLind\tPROPN\tNNP\t_\t1\tflat\t_\tNER=E-PER
+3\tleads\tlead\tVERB\tVBZ\t_\t0\troot\t_\tner=O
+4-5\tdella\t_\t_\t_\t_\t_\t_\t_\tSpaceAfter=No
+4\tdi\tdi\tADP\tIN\t_\t5\tcase\t_\tNER=O
+5\tla\tla\tDET\tDT\t_\t3\tobl\t_\tNER=S-ORG
+5.1\tgone\tgo\tVERB\tVB\t_\t_\t_\t_\t_
+6\t.\t.\tPUNCT\t.\t_\t3\tpunct\t_\t_
+"""
+
+CONLLU_BRACKETS = """# global.Entity = eid-etype-head-other
+# sent_id = g-1
+1\tMara\tMara\tPROPN\tNNP\t_\t3\tnsubj\t_\tEntity=(e1-person-1
+2\tLind\tLind\tPROPN\tNNP\t_\t1\tflat\t_\tEntity=e1)
+3\tleads\tlead\tVERB\tVBZ\t_\t0\troot\t_\t_
+4\tLabs\tLab\tPROPN\tNNP\t_\t3\tobj\t_\tEntity=(e2-organization-1
+5\tof\tof\tADP\tIN\t_\t6\tcase\t_\t_
+6\tOslo\tOslo\tPROPN\tNNP\t_\t4\tnmod\t_\tEntity=(e3-place-1)e2)
+"""

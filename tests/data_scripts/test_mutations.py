@@ -3,7 +3,8 @@
 import io
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import datasets
@@ -14,7 +15,12 @@ import pytest
 from data_scripts import DataError, relation_builder
 
 from .source_examples import (
+    BRAT_ENTITIES,
+    BRAT_RELATIONS,
+    CONLL,
+    CONLLU_BRACKETS,
     MARKED_SENTENCES,
+    NEWS,
     NYT_LINES,
     OPENNRE_TEXT,
     OPENNRE_TOKENS,
@@ -22,7 +28,10 @@ from .source_examples import (
     TABLE_CHARACTERS,
     TABLE_TOKENS,
     core_row,
+    doccano_line,
     docred_document,
+    labelstudio_task,
+    prodigy_task,
     pure_document,
     spert_sentence,
     tacred_row,
@@ -36,6 +45,8 @@ class File(NamedTuple):
     name: str
     content: str | bytes
     count: Callable[[bytes], tuple[int, int]]
+    options: Mapping[str, str] = MappingProxyType({})
+    text: str | None = None  # beside the file
 
 
 def num_lines(raw):
@@ -88,6 +99,11 @@ def blocks(raw):
     return 0, count + raw.count(b"\n")
 
 
+def annotations(raw):
+    """Count the pairs of documents: what is damaged may mark none, or each part an error."""
+    return 0, len(raw)
+
+
 def parquet(rows):
     file = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), file)
@@ -107,7 +123,16 @@ def table(delimiter):
 FEWREL = {"P1": [{"tokens": ["a", "b"], "h": ["a", "", [[0]]], "t": ["b", "", [[1]]]}] * 3}
 OWN_ROWS = [TABLE_CHARACTERS, {**TABLE_CHARACTERS, "relation": "leads", "page": 3}] * 2
 FILES = {
+    "brat": File("brat", "a.ann", BRAT_ENTITIES + BRAT_RELATIONS, annotations, text=NEWS),
+    "conll": File("conll", "train.conll", CONLL, annotations, {"pairs": "all"}),
+    "conllu": File("conllu", "train.conllu", CONLLU_BRACKETS, annotations, {"pairs": "all"}),
     "core": File("core", "train.json", json.dumps([core_row(0), core_row(1)]), in_list),
+    "doccano": File(
+        "doccano",
+        "train.jsonl",
+        lines([doccano_line()] * 2),
+        labels_of("relations", whole_file=False),
+    ),
     "docred": File(
         "docred",
         "dev.json",
@@ -116,8 +141,17 @@ FILES = {
     ),
     "fewrel": File("fewrel", "val_wiki.json", json.dumps(FEWREL), in_relations),
     "fewrel, unlabeled": File("fewrel", "un.json", json.dumps(FEWREL["P1"]), in_list),
+    "labelstudio": File(
+        "labelstudio", "train.json", json.dumps([labelstudio_task()] * 2), annotations
+    ),
     "nyt_fb": File("nyt_fb", "nyt.tsv", "\n".join(NYT_LINES), num_lines),
     "opennre": File("opennre", "train.txt", lines([OPENNRE_TOKENS, OPENNRE_TEXT]), num_lines),
+    "prodigy": File(
+        "prodigy",
+        "train.jsonl",
+        lines([prodigy_task()] * 2),
+        labels_of("relations", whole_file=False),
+    ),
     "pure": File(
         "pure",
         "train.jsonl",
@@ -176,10 +210,12 @@ def check_mutations(name, folder, seeds):
     for seed in seeds:
         path = folder / str(seed) / file.name
         path.parent.mkdir()
+        if file.text is not None:
+            path.with_suffix(".txt").write_text(file.text)
         path.write_bytes(mutate(raw, random.Random(f"{name} {seed}")))
         for on_error in ("raise", "skip"):
             files = {"train": str(path)}
-            builder = relation_builder(file.corpus, data_files=files, on_error=on_error)
+            builder = relation_builder(file.corpus, None, files, on_error=on_error, **file.options)
             try:
                 dataset = builder.read()
             except DataError as error:

@@ -525,16 +525,18 @@ def test_inclusive_ends_of_mapped_columns(tmp_path):
     [
         (
             {"body": "Ada leads Acme", "who": "Ada", "the firm": "Acme"},
-            "map its columns, such as --columns sentence=body head=who 'tail=the firm'",
+            "map its columns, such as --columns sentence=body head=who 'tail=the firm'; "
+            "its columns are body, who, the firm",
         ),
         (
-            {"sentence": "@CHEMICAL$ blocks @GENE$", "label": "CPR:4"},
+            {"sentence": "@CHEMICAL$ blocks genes", "label": "CPR:4"},
             "--columns sentence=sentence head=NAME tail=NAME; its columns are sentence, label",
         ),
         ({"a": 1}, "field sentence: is missing or empty; give the sentence and both mentions; its"),
         (
             {"sentences": [["a"]], "ner": [[]], "relations": [[]]},
-            "it looks like pure: `python -m data_scripts prepare pure --data_files train=FILE",
+            "it looks like pure: read it with --format pure, or make rows of it: "
+            "`python -m data_scripts prepare pure --data_files train=FILE",
         ),
         ({"tokens": ["a"], "entities": []}, "it looks like spert"),
         ({"sents": [["a"]], "vertexSet": []}, "it looks like docred"),
@@ -544,6 +546,30 @@ def test_what_is_unclear_names_the_columns(tmp_path, row, said):
     with pytest.raises(DataError) as caught:
         load_rows(tmp_path, row)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_placeholders_of_entities(tmp_path, caplog):
+    rows = load_rows(tmp_path, {"sentence": "@GENE$ is cut by @CHEM-1$ , alas", "label": "CPR:4"})
+    assert rows["text"] == [
+        "<e1:GENE> @GENE$ </e1:GENE> is cut by <e2:CHEM-1> @CHEM-1$ </e2:CHEM-1> , alas"
+    ]
+    assert rows["relation"] == ["CPR:4"]
+    assert "read @TYPE$ as the mentions, the first one as head" in caplog.text
+    # Names that are given come first, and three placeholders are no pair.
+    row = {"sentence": "@A$ and @B$ met Ada and Bo", "head": "Ada", "tail": "Bo"}
+    assert load_rows(tmp_path, row)["head"] == ["Ada"]
+    with pytest.raises(DataError, match="field head: is missing"):
+        load_rows(tmp_path, {"sentence": "@A$ met @B$ and @B$"})
+
+
+@pytest.mark.parametrize(
+    ("head", "tail"),
+    [("entity_1", "entity_2"), ("ent1", "ent2"), ("head_entity", "tail_entity"), ("arg1", "arg2")],
+)
+def test_further_usual_names(tmp_path, head, tail):
+    row = {"sent": "Ada leads Acme", head: "Ada", f"{head}_type": "PER", tail: "Acme"}
+    (read,) = load_rows(tmp_path, row)
+    assert read["text"] == "<e1:PER> Ada </e1:PER> leads <e2> Acme </e2>"
 
 
 SUFFIXES = ["jsonl", "json", "csv", "parquet"]
