@@ -5,11 +5,73 @@ from pathlib import Path
 from typing import Any
 
 from data_scripts.loading import load_user_file
+from data_scripts.plain_text import PairOptions, PairRules, parse_type_pairs
 
 from ..modeling_siamure import resolve_encoder
 from ..recipe import Recipe
 from ..training.run_record import describe_arguments
 from ..utils.files import file_digest
+
+# What only plain text has.
+TEXT_ARGUMENTS = (
+    "ner",
+    "types",
+    "order",
+    "max_distance",
+    "type_pairs",
+    "encoding",
+    "language",
+    "num_processes",
+)
+
+
+def is_plain_text(args: argparse.Namespace) -> bool:
+    """Tell whether the inputs of a discovery are documents, whose pairs have to be found.
+
+    Raises:
+        ValueError: They are rows, and an option for plain text is given.
+    """
+    if args.ner or args.file.is_dir() or args.file.suffix.lower() in (".txt", ".spacy"):
+        return True
+    if args.more:
+        raise ValueError(f"{args.more[0]}: several files are read as plain text only; give --ner")
+    for name in TEXT_ARGUMENTS:
+        if getattr(args, name) is not None:
+            raise ValueError(f"--{name} is for plain text; give --ner, or leave it out")
+    return False
+
+
+def pair_options(args: argparse.Namespace) -> PairOptions:
+    """Return which pairs the command asks for.
+
+    Raises:
+        ValueError: An option has a wrong value.
+    """
+    for name, least in (("max_distance", 0), ("num_processes", 1)):
+        number = getattr(args, name)
+        if number is not None and number < least:
+            raise ValueError(f"--{name} {number}: give a whole number of {least} or more")
+    rules = {
+        "order": args.order,
+        "max_distance": args.max_distance,
+        "type_pairs": parse_type_pairs(args.type_pairs) if args.type_pairs else None,
+    }
+    types = [word.strip() for word in (args.types or "").split(",")]
+    options = {
+        "ner": args.ner,
+        "types": tuple(filter(None, types)) or None,
+        "text_column": args.text_column,
+        "encoding": args.encoding,
+        "language": args.language,
+    }
+    return PairOptions(
+        rules=PairRules(**_given(rules)),
+        **_given(options),
+    )
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def load_input(args: argparse.Namespace):
