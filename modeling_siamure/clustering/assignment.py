@@ -15,6 +15,7 @@ from ..modeling_siamure import cluster_margins, is_outlier, nearest_clusters
 from .partitions import assign, count_micro_clusters, sample_rows, ward
 
 SKIPPED = -2  # the label of a row whose mentions alone are too long
+UNRELATED = -3  # the label of a row that was left out, because it seems to state no relation
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Assignment:
     """The clusters of some rows, `(rows,)` each.
 
     Attributes:
-        labels: The cluster of each row; -1 where it belongs to none, -2 where it was skipped.
+        labels: The cluster of each row; -1 where it belongs to none, -2 where it was skipped, -3
+            where it was left out because it seems to state no relation.
         clusters: The nearest centroid, also of rows that belong to none.
         scores: How clear the choice is, see `SiamUREModel.cluster_scores`.
         distances: |h - mu| to the nearest centroid, between 0 and 2.
@@ -36,13 +38,22 @@ class Assignment:
     distances: np.ndarray
     margins: np.ndarray
 
-    def scatter(self, positions: np.ndarray, num_rows: int) -> "Assignment":
+    def scatter(
+        self, positions: np.ndarray, num_rows: int, unrelated: np.ndarray | None = None
+    ) -> "Assignment":
         """Return the assignment of all rows, of which these are some; the others were skipped.
 
         Args:
             positions: Where these rows stand among all, `(rows,)`.
             num_rows: Number of all rows.
+            unrelated: Where those stand that were left out, because they state no relation.
         """
+        labels = np.full(num_rows, SKIPPED)
+        if unrelated is not None:
+            labels[unrelated] = UNRELATED
+        clusters = labels.copy()
+        labels[positions] = self.labels
+        clusters[positions] = self.clusters
 
         def scattered(values: np.ndarray, filler: float) -> np.ndarray:
             result = np.full(num_rows, filler, dtype=values.dtype)
@@ -50,8 +61,8 @@ class Assignment:
             return result
 
         return Assignment(
-            scattered(self.labels, SKIPPED),
-            scattered(self.clusters, SKIPPED),
+            labels,
+            clusters,
             scattered(self.scores, np.nan),
             scattered(self.distances, np.nan),
             scattered(self.margins, np.nan),

@@ -1,16 +1,23 @@
 """`siamure discover`: the relations of a corpus, with a report and a model."""
 
 import argparse
+import json
 import re
+import shutil
 import sys
+from pathlib import Path
+from typing import get_type_hints
 
 from accelerate import PartialState
+
+from data_scripts.plain_text import write_pairs
 
 from ..discovery import RelationDiscovery
 from ..discovery.outputs import write_assignments, write_clusters, write_model
 from ..discovery.report import build_report, score_gold, summarize
 from ..recipe import DEFAULT_METRIC, Recipe, load_metric
 from ..training.model_card import path_on_card
+from ..utils.contract import check_values
 from ..utils.distributed import broadcast_from_main
 from ..utils.files import (
     RUN_FILE,
@@ -18,13 +25,14 @@ from ..utils.files import (
     atomic_write,
     compare_run,
     complete,
+    digest,
     holds_result,
     lock_folder,
     publish,
     write_record,
 )
 from ..utils.terminal import quiet_libraries
-from .inputs import describe_command, load_input
+from .inputs import describe_command, is_plain_text, load_input, pair_options
 
 
 def run(args: argparse.Namespace) -> None:
@@ -50,13 +58,18 @@ def run(args: argparse.Namespace) -> None:
         recipe=recipe,
         reject_outliers=not args.keep_all,
         max_unassigned=args.max_unassigned,
+        min_precision=args.min_precision,
         seed=args.seed,
         work_dir=str(args.output_dir / UNFINISHED),
         show_progress=show_progress,
         strict=args.strict,
     )
+    # Before entities are looked for, which may take hours.
+    check_values(discovery.get_params(deep=False), get_type_hints(RelationDiscovery.__init__))
+    is_text = is_plain_text(args)
     state = PartialState()
     output = args.output_dir
+    title = args.file.name or args.file.resolve().name
     run_file = f"model/{RUN_FILE}"
 
     def is_finished() -> bool:
@@ -76,17 +89,22 @@ def run(args: argparse.Namespace) -> None:
         run = broadcast_from_main(describe_command, args, recipe)
         if broadcast_from_main(is_finished):
             return
-        dataset = load_input(args)
+        pairs_file = None
+        if is_text:
+            pairs_file = broadcast_from_main(_write_pairs, args, output / UNFINISHED, show_progress)
+        dataset = load_input(args, pairs_file)
         discovery.fit(dataset)
         if state.is_main_process:
             trusts = args.trust_remote_code
             scores, clusterings = score_gold(discovery, dataset, metric, trusts)
             with publish(output) as folder:
+                if pairs_file:
+                    shutil.copyfile(pairs_file, folder / "pairs.jsonl")
                 write_model(
                     discovery,
                     folder / "model",
                     output.name,
-                    args.file.name,
+                    title,
                     path_on_card(output, "model"),
                     scores,
                     clusterings,
@@ -101,7 +119,7 @@ def run(args: argparse.Namespace) -> None:
                 )
                 write_clusters(folder / "clusters.csv", discovery)
                 if not args.no_report:
-                    page = build_report(discovery, dataset, args.file.name, scores, clusterings)
+                    page = build_report(discovery, dataset, title, scores, clusterings)
                     atomic_write(folder / "report.html", page)
             print(f"{summarize(discovery)}\n")
             for cluster in discovery.clusters_:
@@ -110,6 +128,20 @@ def run(args: argparse.Namespace) -> None:
             if not args.no_report:
                 print(f"Open {output / 'report.html'} in a browser to explore them")
         state.wait_for_everyone()
+
+
+def _write_pairs(args: argparse.Namespace, folder: Path, show_progress: bool) -> Path:
+    """Write the pairs of plain text among the unfinished work, where they are found again."""
+    inputs = [args.file, *args.more]
+    options = pair_options(args)
+    key = digest(json.dumps(options.describe(inputs), sort_keys=True))[:16]
+    path = folder / f"pairs-{key}.jsonl"
+    num_processes = args.num_processes or 1
+    counts = write_pairs(
+        inputs, path, options, num_processes=num_processes, show_progress=show_progress
+    )
+    print(f"{counts.describe()}\n")
+    return path
 
 
 def _require_plotly():

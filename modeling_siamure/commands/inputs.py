@@ -74,8 +74,15 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def load_input(args: argparse.Namespace):
-    """Return all rows of the file, in its order."""
+def load_input(args: argparse.Namespace, pairs_file: Path | None = None):
+    """Return all rows of the file, in its order.
+
+    Args:
+        args: The command.
+        pairs_file: What plain text was made of; it is read instead.
+    """
+    if pairs_file:
+        return load_user_file(pairs_file)
     pairs = [pair.partition("=") for pair in args.columns]
     if wrong := ["".join(pair) for pair in pairs if not pair[0] or not pair[2]]:
         raise ValueError(f"--columns {wrong[0]!r} has no '='; write COLUMN=NAME")
@@ -97,6 +104,9 @@ def describe_command(args: argparse.Namespace, recipe: Recipe) -> dict[str, Any]
         run |= describe_arguments(recipe.training_arguments("", seed=args.seed))
         run |= {} if args.model else vars(recipe.model_arguments)
     aside = ("command", "output_dir", "output", "no_progress", "recipe", "encoder")
+    if args.command == "discover" and is_plain_text(args):
+        run |= pair_options(args).describe([args.file, *args.more])
+        aside += ("file", "more", "text_column", *TEXT_ARGUMENTS)
     # Last: the number of clusters is that of the command, whatever the recipe says.
     run |= {name: value for name, value in vars(args).items() if name not in aside}
     for name in ("file", "model", "model_name_or_path", "metric"):

@@ -27,6 +27,7 @@ from .analysis import analyze
 from .finetuning import finetune
 from .inputs import as_dataset
 from .rows import embed_rows, load_model, marked_texts, tokenize_rows, work_folder
+from .unrelated import holds_all_pairs, leave_out_unrelated
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,9 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         recipe: A `Recipe`, or its YAML file; by default that of this package.
         reject_outliers: Whether rows far from their cluster, or between two, stay unassigned.
         max_unassigned: Largest share of the rows of `fit` that may (see `fit_rejection`).
+        min_precision: Share of the rows left out before clustering that should state no relation
+            (see `leave_out_unrelated`); 1 leaves none out. By default 0.9 for the rows of `siamure
+            pairs`, and 1 for others.
         seed: Fixes everything.
         work_dir: Where a run that is interrupted leaves what it has; `fit` or `predict` with the
             same rows resumes from it. By default nothing is left.
@@ -53,7 +57,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
 
     Attributes:
         labels_: Cluster of each row, `(rows,)`; -1 where it is unassigned, -2 where it was skipped
-            because its two mentions alone are too long.
+            because its two mentions alone are too long, -3 where it was left out.
         assignment_: Nearest cluster, score, distance and margin of each row.
         clusters_: The clusters, the largest first, as `ClusterDescription`: name, size, type pairs,
             words, examples.
@@ -62,7 +66,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         num_clusters_: The `NumClustersEstimate` that C was chosen by; without trials if it was
             given.
         tree_: Ward's tree on the centroids, for `cut_tree`.
-        embeddings_: h of the rows that were not skipped.
+        embeddings_: h of the rows that were neither skipped nor left out.
         model_, tokenizer_: The model, with the clusters stored in it.
         encoder_: The encoder or model that embedded the rows.
         training_args_: The recipe's arguments.
@@ -89,6 +93,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         recipe: str | Recipe | None = None,
         reject_outliers: bool = True,
         max_unassigned: float = 0.1,
+        min_precision: float | None = None,
         seed: int = 0,
         work_dir: str | None = None,
         show_progress: bool = False,
@@ -100,6 +105,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         self.recipe = recipe
         self.reject_outliers = reject_outliers
         self.max_unassigned = max_unassigned
+        self.min_precision = min_precision
         self.seed = seed
         self.work_dir = work_dir
         self.show_progress = show_progress
@@ -143,6 +149,9 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         strict = self.strict or self.training_args_.strict
         asked = None if number == "auto" else number
         rows, positions = tokenize_rows(dataset, self.tokenizer_, asked, strict)
+        rows, positions, unrelated = leave_out_unrelated(
+            rows, positions, self.min_precision, holds_all_pairs(dataset)
+        )
         self.untrained_because_ = None
         folder = Path(self.work_dir) if self.work_dir else None
         if self.finetune:
@@ -173,7 +182,7 @@ class RelationDiscovery(ClusterMixin, BaseEstimator):
         self.clustering_method_ = result.clusters.method
         self.rejection_ = result.rejection
         self.tree_ = result.tree
-        self.assignment_ = result.assignment.scatter(positions, len(dataset))
+        self.assignment_ = result.assignment.scatter(positions, len(dataset), unrelated)
         self.labels_ = self.assignment_.labels
         num_found = len(self.clusters_)
         is_trained = self.finetune and not self.untrained_because_

@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Dataset
 
-from ..clustering.assignment import SKIPPED, Assignment
+from ..clustering.assignment import SKIPPED, UNRELATED, Assignment
 from ..configuration_siamure import UNASSIGNED
 from ..training.model_card import SCORES, write_model_card
 from ..utils.escaping import spreadsheet_cell
 from ..utils.files import atomic_path
 from .estimator import RelationDiscovery
 
-OUTSIDE = {UNASSIGNED: "unassigned", SKIPPED: "skipped"}
+OUTSIDE = {UNASSIGNED: "unassigned", SKIPPED: "skipped", UNRELATED: "no relation"}
 RUN_KEY = "siamure"  # of the Parquet file's metadata
 ADDED = ("cluster", "name", "score", "margin")
 
@@ -34,8 +34,9 @@ def write_assignments(
     """Write each row of the dataset with its `cluster`, `name`, `score` and `margin`, as Parquet.
 
     `cluster` is -1 and `name` "unassigned" where a row belongs to no cluster (score and margin are
-    then those of the nearest); -2, "skipped" and nulls where it was skipped. A column of the source
-    that has one of these names gets `source_` in front.
+    then those of the nearest); -2, "skipped" and nulls where it was skipped; -3, "no relation" and
+    nulls where it was left out before clustering. A column of the source that has one of these
+    names gets `source_` in front.
 
     Args:
         path: Where; whole or not there.
@@ -94,7 +95,7 @@ def _floats(values: np.ndarray) -> pa.Array:
 def write_clusters(path: Path, discovery: RelationDiscovery, num_examples: int = 3) -> None:
     """Write one line per cluster as CSV: name, size, share, type pairs, phrases, examples.
 
-    The rows that belong to no cluster and those that were skipped have lines of their own, so that
+    The rows that belong to no cluster, were skipped or left out have lines of their own, so that
     sizes add up. Text that a spreadsheet would take for a formula has an apostrophe before it; what
     it is without one is in `assignments.parquet`.
 

@@ -12,7 +12,7 @@ from sklearn.manifold import TSNE
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import normalize
 
-from ..clustering.assignment import SKIPPED
+from ..clustering.assignment import SKIPPED, UNRELATED
 from ..configuration_siamure import UNASSIGNED
 from ..markers import MARKER
 from ..recipe import load_metric
@@ -63,7 +63,8 @@ def summarize(discovery: RelationDiscovery) -> str:
     """Return what was found, and how, in a few words."""
     labels = discovery.labels_
     parts = [f"{len(labels):,} sentences in {len(discovery.clusters_)} clusters"]
-    for label, name in ((UNASSIGNED, "unassigned"), (SKIPPED, "skipped")):
+    outside = {UNASSIGNED: "unassigned", SKIPPED: "skipped", UNRELATED: "left out as unrelated"}
+    for label, name in outside.items():
         if count := int((labels == label).sum()):
             parts.append(f"{count:,} {name}")
     sentences = [_how_embedded(discovery), _how_clustered(discovery)]
@@ -117,7 +118,7 @@ def score_gold(
         return {}, []
     relations = np.array(dataset["relation"], dtype=object)
     labels = discovery.labels_
-    known = (labels != SKIPPED) & np.array([relation is not None for relation in relations])
+    known = (labels >= UNASSIGNED) & np.array([relation is not None for relation in relations])
     if not known.any():
         return {}, []
     assigned = known & (labels >= 0)
@@ -203,18 +204,21 @@ def _content(
     """Return what the page's script draws."""
     labels = discovery.labels_
     assignment = discovery.assignment_
-    used = np.flatnonzero(labels != SKIPPED)  # the rows of h, in their order
+    used = np.flatnonzero(labels >= UNASSIGNED)  # the rows of h, in their order
     drawn = np.sort(np.random.default_rng(discovery.seed).permutation(len(used))[:mapped_rows])
     places = map_2d(discovery.embeddings_[drawn], discovery.seed)
     rows = used[drawn]
     least_clear = used[np.argsort(assignment.margins[used], kind="stable")]
     rejected = least_clear[labels[least_clear] == UNASSIGNED][:3]
+    unrelated = np.flatnonzero(labels == UNRELATED)
     texts = dataset.select_columns("text")
     estimate = discovery.num_clusters_
     return {
         "rows": len(labels),
         "unassigned": int((labels == UNASSIGNED).sum()),
         "rejected": [shorten(text) for text in texts[rejected.tolist()]["text"]],
+        "unrelated": len(unrelated),
+        "left_out": [shorten(text) for text in texts[unrelated[:3].tolist()]["text"]],
         "clusters": [
             {
                 "name": cluster.name,
