@@ -147,9 +147,19 @@ class TokenClassifier(BySentence):
         super().__init__(self._find, language)
         from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
-        with loading(name):
-            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-            model = AutoModelForTokenClassification.from_pretrained(name, trust_remote_code=False)
+        try:
+            with loading(name):
+                tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+                model, info = AutoModelForTokenClassification.from_pretrained(
+                    name, trust_remote_code=False, output_loading_info=True
+                )
+        except ValueError as error:
+            raise ValueError(f"--ner hf:{name}: {error}") from error
+        if info["missing_keys"]:
+            raise ValueError(
+                f"--ner hf:{name}: it labels no tokens (its classifier is missing); give a model "
+                "for token classification"
+            )
         if not tokenizer.is_fast:
             raise ValueError(
                 f"the tokenizer of {name} can't say where its tokens are; take another"
