@@ -187,7 +187,7 @@ def _read_json_rows(path: Path) -> Iterator[tuple[int, Any]]:
     is_named_json = path.suffix.lower() in (".json", ".jsonl", ".ndjson")
     if not is_named_json and first.lstrip()[:1] not in (b"[", b"{"):
         problem = "is neither JSON nor, by its name, CSV, TSV or Parquet"
-        fix = "give rows with two marked entities; examples/plain_text.py makes them of plain text"
+        fix = "give rows with two marked entities; `siamure pairs` makes them of plain text"
         raise DataError(None, problem, fix, file=path)
     if first.lstrip().startswith(b"["):
         yield from enumerate(read_json(path, list), 1)

@@ -1,5 +1,6 @@
 """The command `siamure`: find the relations of a corpus, correct them, and assign sentences.
 
+    siamure pairs TEXT... --ner MODEL --output pairs.jsonl
     siamure discover FILE --output_dir OUT [--model DIR | --train] [--num_clusters N|auto]
     siamure assign FILE --model OUT/model [--output FILE]
     siamure edit OUT edits.yaml [--output_dir NEW]
@@ -31,6 +32,8 @@ def _parser() -> argparse.ArgumentParser:
         "discover", help="find the relations of a corpus, with a report and a model"
     )
     assign = commands.add_parser("assign", help="assign sentences to the clusters of a model")
+    pairs = commands.add_parser("pairs", help="pair up the entities of plain text, as rows")
+    _add_pairs_arguments(pairs)
     for command in (discover, assign):
         command.add_argument(
             "file",
@@ -66,6 +69,16 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--strict", action="store_true", help="refuse rows that would only be warned of"
         )
+    discover.add_argument(
+        "more", nargs="*", type=Path, metavar="TEXT", help="further files of plain text"
+    )
+    _add_text_arguments(discover)
+    discover.add_argument(
+        "--min_precision",
+        type=float,
+        help="share of the pairs left out as unrelated that should be so; 1 leaves none out; "
+        "by default 0.9 for pairs of plain text, and 1 for other rows",
+    )
     discover.add_argument(
         "--output_dir", required=True, type=Path, help="a folder that is not there yet"
     )
@@ -126,6 +139,42 @@ def _parser() -> argparse.ArgumentParser:
         help="a folder that is not there yet, for the edited discovery; in place by default",
     )
     return parser
+
+
+def _add_pairs_arguments(pairs: argparse.ArgumentParser) -> None:
+    pairs.add_argument(
+        "inputs",
+        nargs="+",
+        type=Path,
+        metavar="TEXT",
+        help=".txt, a folder of .txt, JSON lines, CSV, TSV, Parquet, or spaCy's .spacy",
+    )
+    pairs.add_argument("--output", required=True, type=Path, help="JSON lines")
+    pairs.add_argument("--text_column", help="the column of a table that holds the text; text")
+    pairs.add_argument("--no_progress", action="store_true", help="no progress bar")
+    _add_text_arguments(pairs)
+
+
+def _add_text_arguments(command: argparse.ArgumentParser) -> None:
+    texts = command.add_argument_group("plain text")
+    texts.add_argument(
+        "--ner", help="what finds entities: spacy:NAME, gliner:NAME, hf:NAME or list:FILE"
+    )
+    texts.add_argument("--types", metavar="TYPE,...", help="types of entities; GLiNER needs them")
+    texts.add_argument(
+        "--order",
+        choices=("first", "both"),
+        help="whether the head is what comes first in the text, or each in turn; first",
+    )
+    texts.add_argument(
+        "--max_distance", type=int, help="largest number of tokens between two mentions; 30"
+    )
+    texts.add_argument(
+        "--type_pairs", metavar="HEAD:TAIL,...", help="types of head and tail; all by default"
+    )
+    texts.add_argument("--encoding", help="of .txt files; utf-8")
+    texts.add_argument("--language", help="code of the language, for sentences; en")
+    texts.add_argument("--num_processes", type=int, help="processes that look for entities; 1")
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -24,7 +24,7 @@ _NOT_IN_A_TYPE = re.compile(r"[<>\s]+")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
 # Han, kana, bopomofo and the scripts of mainland Southeast Asia and Tibet write no spaces between
 # words; Hangul writes particles onto names.
-_SCRIPTS_WITHOUT_SPACES = re.compile(
+SCRIPTS_WITHOUT_SPACES = re.compile(
     "[\u0e00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u1980-\u19ff\u1a20-\u1aaf\u1b00-\u1b7f"
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3040-\u318f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\ua960-\ua97f\ua980-\ua9ff\uaa60-\uaadf\uac00-\ud7ff\uf900-\ufaff\uff66-\uffdc"
@@ -192,7 +192,7 @@ def is_inside_word(sentence: str, position: int) -> bool:
         return before.isalnum() or _is_mark(before)
     if not (after.isalnum() and (before.isalnum() or _is_mark(before))):
         return False
-    return not _SCRIPTS_WITHOUT_SPACES.search(before + after)
+    return not SCRIPTS_WITHOUT_SPACES.search(before + after)
 
 
 def _is_mark(character: str) -> bool:

@@ -74,6 +74,9 @@ def place(trained, tmp_path, monkeypatch) -> Path:
     examples = few("sample")["train"]
     columns = [name for name in examples.column_names if name not in ("id", "text", "relation")]
     examples.select_columns(columns).to_json(tmp_path / "mine.jsonl")
+    (tmp_path / "articles").mkdir()
+    (tmp_path / "articles" / "may.txt").write_text("Ada leads Acme.")
+    (tmp_path / "names.csv").write_text("name,type\nAda,PERSON\nAcme,ORG\n")
     (tmp_path / "FEWREL").mkdir()
     tokens = ["Ada", "leads", "Acme", "."]
     mentions = {"h": ["ada", "Q1", [[0]]], "t": ["acme", "Q2", [[2]]]}

@@ -15,6 +15,16 @@ from ..modeling_siamure import cluster_margins, find_parts, is_outlier, nearest_
 from .partitions import assign, count_micro_clusters, sample_rows, ward
 
 SKIPPED = -2  # the label of a row whose mentions alone are too long
+UNRELATED = -4  # the label of a row that was left out, because it seems to state no relation
+
+
+def embedded_rows(labels: np.ndarray) -> np.ndarray:
+    """Return where the rows stand that were neither skipped nor left out: they have an embedding.
+
+    >>> embedded_rows(np.array([0, SKIPPED, UNRELATED, UNASSIGNED]))
+    array([0, 3])
+    """
+    return np.flatnonzero(~np.isin(labels, (SKIPPED, UNRELATED)))
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,8 @@ class Assignment:
 
     Attributes:
         labels: The cluster of each row; -1 where it belongs to none, -2 where it was skipped, -3
-            where its cluster was rejected as no relation.
+            where its cluster was rejected as no relation, -4 where it was left out because it seems
+            to state none.
         clusters: The cluster of the nearest centroid, also of rows that belong to none.
         scores: How clear the choice is, see `SiamUREModel.cluster_scores`.
         distances: |h - mu| to the nearest centroid, between 0 and 2.
@@ -41,13 +52,22 @@ class Assignment:
     centroids: np.ndarray | None = None
     is_reversed: np.ndarray | None = None
 
-    def scatter(self, positions: np.ndarray, num_rows: int) -> "Assignment":
+    def scatter(
+        self, positions: np.ndarray, num_rows: int, unrelated: np.ndarray | None = None
+    ) -> "Assignment":
         """Return the assignment of all rows, of which these are some; the others were skipped.
 
         Args:
             positions: Where these rows stand among all, `(rows,)`.
             num_rows: Number of all rows.
+            unrelated: Where those stand that were left out, because they state no relation.
         """
+        labels = np.full(num_rows, SKIPPED)
+        if unrelated is not None:
+            labels[unrelated] = UNRELATED
+        clusters = labels.copy()
+        labels[positions] = self.labels
+        clusters[positions] = self.clusters
 
         def scattered(values: Any, filler: float) -> Any:
             if values is None:
@@ -57,8 +77,8 @@ class Assignment:
             return result
 
         return Assignment(
-            scattered(self.labels, SKIPPED),
-            scattered(self.clusters, SKIPPED),
+            labels,
+            clusters,
             scattered(self.scores, np.nan),
             scattered(self.distances, np.nan),
             scattered(self.margins, np.nan),

@@ -79,6 +79,28 @@ def relation_scores(texts: Sequence[str], values_are_tails: bool = True) -> np.n
     return scores - [values_are_tails and _has_value_as_head(sentence) for sentence in sentences]
 
 
+def has_both_orders(texts: Sequence[str], min_share: float = 0.9) -> bool:
+    """Tell whether pairs whose head is a date or a number are given in the other order, too.
+
+    Args:
+        texts: Marked sentences.
+        min_share: Share of these pairs that must be; there may be none.
+
+    >>> one = "<e1> 1990 </e1> , Ada founded <e2> Acme </e2>"
+    >>> other = "<e2> 1990 </e2> , Ada founded <e1> Acme </e1>"
+    >>> has_both_orders([one]), has_both_orders([one, other])
+    (False, True)
+    """
+    sentences = [read_markers(text) for text in texts]
+    pairs = {(sentence.sentence, sentence.head, sentence.tail) for sentence in sentences}
+    swapped = [
+        (sentence.sentence, sentence.tail, sentence.head) in pairs
+        for sentence in sentences
+        if _has_value_as_head(sentence)
+    ]
+    return sum(swapped) >= min_share * len(swapped)
+
+
 def find_unrelated(
     scores: np.ndarray,
     min_precision: float,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from transformers.utils import cached_file
@@ -25,6 +26,16 @@ def save_clusters(folder: str | Path, clusters: Sequence[ClusterDescription]) ->
     content = [asdict(cluster) for cluster in clusters]
     text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     atomic_write(Path(folder) / CLUSTERS_FILE, text)
+
+
+def read_description(entry: dict[str, Any]) -> ClusterDescription:
+    """Return the description of a cluster that was written as JSON.
+
+    >>> read_description({"name": "leads", "size": 2, "examples": []}).name
+    'leads'
+    """
+    parts = [ClusterPart(**part) for part in entry.get("parts", ())]
+    return ClusterDescription(**entry | {"parts": parts})
 
 
 def load_clusters(path: str, config: SiamUREConfig) -> list[ClusterDescription]:
@@ -53,12 +64,7 @@ def load_clusters(path: str, config: SiamUREConfig) -> list[ClusterDescription]:
         ]
     try:
         content = json.loads(Path(file).read_text(encoding="utf-8"))
-        clusters = [
-            ClusterDescription(
-                **entry | {"parts": [ClusterPart(**part) for part in entry.get("parts", ())]}
-            )
-            for entry in content
-        ]
+        clusters = [read_description(entry) for entry in content]
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{file} does not describe clusters ({error}); remove it") from None
     if len(clusters) != len(names):

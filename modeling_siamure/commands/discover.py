@@ -1,27 +1,35 @@
 """`siamure discover`: the relations of a corpus, with a report and a model."""
 
 import argparse
+import json
 import re
+import shutil
 import sys
+from pathlib import Path
+from typing import get_type_hints
 
 from accelerate import PartialState
+
+from data_scripts.plain_text import write_pairs
 
 from ..discovery import RelationDiscovery
 from ..discovery.report import summarize
 from ..discovery.saved import write_discovery
 from ..recipe import DEFAULT_METRIC, Recipe, load_metric
+from ..utils.contract import check_values
 from ..utils.distributed import broadcast_from_main
 from ..utils.files import (
     RUN_FILE,
     UNFINISHED,
     compare_run,
     complete,
+    digest,
     holds_result,
     lock_folder,
     publish,
 )
 from ..utils.terminal import quiet_libraries
-from .inputs import describe_command, load_input, require_plotly
+from .inputs import describe_command, is_plain_text, load_input, pair_options, require_plotly
 
 
 def run(args: argparse.Namespace) -> None:
@@ -47,11 +55,15 @@ def run(args: argparse.Namespace) -> None:
         recipe=recipe,
         reject_outliers=not args.keep_all,
         max_unassigned=args.max_unassigned,
+        min_precision=args.min_precision,
         seed=args.seed,
         work_dir=str(args.output_dir / UNFINISHED),
         show_progress=show_progress,
         strict=args.strict,
     )
+    # Before entities are looked for, which may take hours.
+    check_values(discovery.get_params(deep=False), get_type_hints(RelationDiscovery.__init__))
+    is_text = is_plain_text(args)
     state = PartialState()
     output = args.output_dir
     run_file = f"model/{RUN_FILE}"
@@ -73,11 +85,16 @@ def run(args: argparse.Namespace) -> None:
         record = broadcast_from_main(describe_command, args, recipe)
         if broadcast_from_main(is_finished):
             return
-        dataset = load_input(args)
+        pairs_file = None
+        if is_text:
+            pairs_file = broadcast_from_main(_write_pairs, args, output / UNFINISHED, show_progress)
+        dataset = load_input(args, pairs_file)
         discovery.fit(dataset)
         if state.is_main_process:
-            discovery.title_ = args.file.name
+            discovery.title_ = args.file.resolve().name
             with publish(output) as folder:
+                if pairs_file:
+                    shutil.copyfile(pairs_file, folder / "pairs.jsonl")
                 write_discovery(
                     discovery,
                     folder,
@@ -94,3 +111,17 @@ def run(args: argparse.Namespace) -> None:
             if not args.no_report:
                 print(f"Open {output / 'report.html'} in a browser to explore them")
         state.wait_for_everyone()
+
+
+def _write_pairs(args: argparse.Namespace, folder: Path, show_progress: bool) -> Path:
+    """Write the pairs of plain text among the unfinished work, where they are found again."""
+    inputs = [args.file, *args.more]
+    options = pair_options(args)
+    key = digest(json.dumps(options.describe(inputs), sort_keys=True))[:16]
+    path = folder / f"pairs-{key}.jsonl"
+    num_processes = args.num_processes or 1
+    counts = write_pairs(
+        inputs, path, options, num_processes=num_processes, show_progress=show_progress
+    )
+    print(f"{counts.describe()}\n")
+    return path

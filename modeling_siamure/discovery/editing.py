@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ..clustering.assignment import SKIPPED
+from ..clustering.assignment import UNRELATED, embedded_rows
 from ..clustering.relevant_components import LinearMap
 from ..utils.terminal import library_bars
 from .edits import (
@@ -53,15 +53,14 @@ class EditableClusters:
                 "this is no discovery with its sentences: fit one, or take one up again by "
                 "RelationDiscovery.load(FOLDER)"
             )
-        is_file = isinstance(edits, str | Path)
-        edits = read_edits(edits) if is_file else as_edits(cast(Iterable, edits))
+        edits = read_edits(edits) if isinstance(edits, str | Path) else as_edits(edits)
         config = discovery.model_.config
         edited = apply_edits(
             self.found_,
             edits,
             discovery.embeddings_,
             discovery.dataset_,
-            np.flatnonzero(discovery.labels_ != SKIPPED),
+            embedded_rows(discovery.labels_),
             0 if config.cluster_components else config.context_size,
             discovery.seed,
         )
@@ -70,7 +69,9 @@ class EditableClusters:
         discovery.tree_ = edited.tree
         discovery.doubts_ = edited.doubts
         discovery.assignment_ = edited.assignment.scatter(
-            np.flatnonzero(discovery.labels_ != SKIPPED), len(discovery.labels_)
+            embedded_rows(discovery.labels_),
+            len(discovery.labels_),
+            np.flatnonzero(discovery.labels_ == UNRELATED),
         )
         discovery.labels_ = discovery.assignment_.labels
         cluster_map = LinearMap.of_model(discovery.model_)
@@ -220,7 +221,7 @@ class EditableClusters:
             weights.detach().cpu().float().numpy().copy(),
             discovery.doubts_,
         )
-        self.edits_: list[Edit] = []
+        self.edits_ = []
         self.title_ = "sentences"  # what report and card call them
         self.places_: np.ndarray | None = None
         return self

@@ -29,7 +29,7 @@ import yaml
 from datasets import Dataset
 
 from ..clustering import Clusters, kmeans, means_of
-from ..clustering.assignment import SKIPPED, Assignment, RejectionRule, assign_rows
+from ..clustering.assignment import SKIPPED, UNRELATED, Assignment, RejectionRule, assign_rows
 from ..clustering.descriptions import ClusterDescription, describe_clusters
 from ..clustering.hierarchy import relation_tree
 from ..clustering.partitions import fill_empty_clusters
@@ -40,7 +40,12 @@ from ..modeling_siamure import find_parts
 from ..utils.contract import nearest_name
 
 EDITS_FILE = "edits.yaml"
-OUTSIDE = {UNASSIGNED: "unassigned", SKIPPED: "skipped", NO_RELATION: "no relation"}
+OUTSIDE = {
+    UNASSIGNED: "unassigned",
+    SKIPPED: "skipped",
+    NO_RELATION: "no relation",
+    UNRELATED: "left out as unrelated",
+}
 _KEYS = {"split": ("cluster", "into", "by"), "rename": ("cluster", "name")}
 _KEYS["note"] = ("cluster", "text")
 _LISTS = ("merge", "reject", "direction")
@@ -629,7 +634,7 @@ class _Texts(Sequence):
     def __init__(self, dataset: Dataset, positions: np.ndarray, is_reversed: np.ndarray | None):
         texts = dataset["text"][:]
         self._texts = [texts[position] for position in positions.tolist()]
-        for row in np.flatnonzero(is_reversed):
+        for row in [] if is_reversed is None else np.flatnonzero(is_reversed):
             self._texts[row] = swap_mentions(self._texts[row])
 
     def __getitem__(self, row):

@@ -29,6 +29,7 @@ from .editing import EditableClusters
 from .finetuning import finetune
 from .inputs import as_dataset
 from .rows import embed_rows, load_model, marked_texts, tokenize_rows, work_folder
+from .unrelated import holds_all_pairs, leave_out_unrelated
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,9 @@ class RelationDiscovery(EditableClusters, ClusterMixin, BaseEstimator):
         recipe: A `Recipe`, or its YAML file; by default that of this package.
         reject_outliers: Whether rows far from their cluster, or between two, stay unassigned.
         max_unassigned: Largest share of the rows of `fit` that may (see `fit_rejection`).
+        min_precision: Share of the rows left out before clustering that should state no relation
+            (see `leave_out_unrelated`); 1 leaves none out. By default 0.9 for the rows of `siamure
+            pairs`, and 1 for others.
         seed: Fixes everything.
         work_dir: Where a run that is interrupted leaves what it has; `fit` or `predict` with the
             same rows resumes from it. By default nothing is left.
@@ -55,7 +59,8 @@ class RelationDiscovery(EditableClusters, ClusterMixin, BaseEstimator):
 
     Attributes:
         labels_: Cluster of each row, `(rows,)`; -1 where it is unassigned, -2 where it was skipped
-            because its two mentions alone are too long, -3 where its cluster was rejected.
+            because its two mentions alone are too long, -3 where its cluster was rejected, -4 where
+            it was left out.
         assignment_: Nearest cluster, score, distance and margin of each row.
         clusters_: The clusters, the largest first, as `ClusterDescription`: name, size, type pairs,
             words, examples.
@@ -64,8 +69,9 @@ class RelationDiscovery(EditableClusters, ClusterMixin, BaseEstimator):
         num_clusters_: The `NumClustersEstimate` that C was chosen by; without trials if it was
             given.
         tree_: Ward's tree on the centroids, for `cut_tree`.
-        embeddings_: What the clusters were found in, of the rows that were not skipped: h, or its
-            relevant components where the recipe asks for some (`clustering_components`).
+        embeddings_: What the clusters were found in, of the rows that were neither skipped nor left
+            out: h, or its relevant components where the recipe asks for some
+            (`clustering_components`).
         model_, tokenizer_: The model, with the clusters stored in it.
         encoder_: The encoder or model that embedded the rows.
         edits_: What a person changed about the clusters (see `edit`).
@@ -94,6 +100,7 @@ class RelationDiscovery(EditableClusters, ClusterMixin, BaseEstimator):
         recipe: str | Recipe | None = None,
         reject_outliers: bool = True,
         max_unassigned: float = 0.1,
+        min_precision: float | None = None,
         seed: int = 0,
         work_dir: str | None = None,
         show_progress: bool = False,
@@ -105,6 +112,7 @@ class RelationDiscovery(EditableClusters, ClusterMixin, BaseEstimator):
         self.recipe = recipe
         self.reject_outliers = reject_outliers
         self.max_unassigned = max_unassigned
+        self.min_precision = min_precision
         self.seed = seed
         self.work_dir = work_dir
         self.show_progress = show_progress
@@ -148,6 +156,9 @@ class RelationDiscovery(EditableClusters, ClusterMixin, BaseEstimator):
         strict = self.strict or self.training_args_.strict
         asked = None if number == "auto" else number
         rows, positions = tokenize_rows(dataset, self.tokenizer_, asked, strict)
+        rows, positions, unrelated = leave_out_unrelated(
+            rows, positions, self.min_precision, holds_all_pairs(dataset)
+        )
         self.untrained_because_ = None
         folder = Path(self.work_dir) if self.work_dir else None
         if self.finetune:
@@ -179,7 +190,7 @@ class RelationDiscovery(EditableClusters, ClusterMixin, BaseEstimator):
         self.clustering_method_ = result.clusters.method
         self.rejection_ = result.rejection
         self.tree_ = result.tree
-        self.assignment_ = result.assignment.scatter(positions, len(dataset))
+        self.assignment_ = result.assignment.scatter(positions, len(dataset), unrelated)
         self.labels_ = self.assignment_.labels
         num_found = len(self.clusters_)
         is_trained = self.finetune and not self.untrained_because_
@@ -224,6 +235,7 @@ class RelationDiscovery(EditableClusters, ClusterMixin, BaseEstimator):
         elif rule.max_distances is None:
             logger.warning("this model holds no thresholds, so no row is left unassigned")
         assignment = broadcast_from_main(assign_rows, embeddings, centroids, sizes, rule)
+        assert assignment.centroids is not None
         check_domain(assignment.centroids, assignment.distances, self.model_.config, self.strict)
         return assignment.scatter(positions, len(dataset))
 
@@ -247,7 +259,7 @@ class RelationDiscovery(EditableClusters, ClusterMixin, BaseEstimator):
         discovery.clusters_ = load_clusters(str(discovery.model_.name_or_path), config)
         centroids = centroids_of_clusters(
             discovery.model_.cluster_centroids.numpy(),
-            config.cluster_sizes,
+            config.cluster_sizes or [],
             config.centroid_clusters,
             config.centroid_parents,
         )

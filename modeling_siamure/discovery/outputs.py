@@ -40,8 +40,8 @@ def write_assignments(
 
     `cluster` is -1 and `name` "unassigned" where a row belongs to no cluster (score and margin are
     then those of the nearest); -2, "skipped" and nulls where it was skipped; -3 and "no relation"
-    where a person rejected its cluster. A column of the source that has one of these names gets
-    `source_` in front.
+    where a person rejected its cluster; -4, "left out as unrelated" and nulls where it was left out
+    before clustering. A column of the source that has one of these names gets `source_` in front.
 
     Args:
         path: Where; whole or not there.
@@ -107,9 +107,9 @@ def _floats(values: np.ndarray) -> pa.Array:
 def write_clusters(path: Path, discovery: "RelationDiscovery", num_examples: int = 3) -> None:
     """Write a line per cluster as CSV: name, size, types, phrases, parts, id, note, examples.
 
-    The rows that belong to no cluster, those that were skipped and those of rejected clusters have
-    lines of their own, so that sizes add up. Text that a spreadsheet would take for a formula has
-    an apostrophe before it; what it is without one is in `assignments.parquet`.
+    The rows that belong to no cluster, were skipped or left out, and those of rejected clusters
+    have lines of their own, so that sizes add up. Text that a spreadsheet would take for a formula
+    has an apostrophe before it; what it is without one is in `assignments.parquet`.
 
     Args:
         path: Where; whole or not there.

@@ -13,7 +13,7 @@ from sklearn.manifold import TSNE
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import normalize
 
-from ..clustering.assignment import SKIPPED
+from ..clustering.assignment import UNRELATED, embedded_rows
 from ..configuration_siamure import UNASSIGNED
 from ..markers import MARKER
 from ..recipe import load_metric
@@ -128,7 +128,7 @@ def score_gold(
         return {}, []
     relations = np.array(dataset["relation"], dtype=object)
     labels = discovery.labels_
-    known = (labels != SKIPPED) & np.array([relation is not None for relation in relations])
+    known = (labels >= UNASSIGNED) & np.array([relation is not None for relation in relations])
     if not known.any():
         return {}, []
     assigned = known & (labels >= 0)
@@ -214,7 +214,7 @@ def _content(
     """Return what the page's script draws."""
     labels = discovery.labels_
     assignment = discovery.assignment_
-    used = np.flatnonzero(labels != SKIPPED)  # the rows of h, in their order
+    used = embedded_rows(labels)  # the rows of h, in their order
     drawn = np.sort(np.random.default_rng(discovery.seed).permutation(len(used))[:mapped_rows])
     places = discovery.places_
     if places is None or len(places) != len(drawn):
@@ -222,12 +222,15 @@ def _content(
     rows = used[drawn]
     least_clear = used[np.argsort(assignment.margins[used], kind="stable")]
     rejected = least_clear[labels[least_clear] == UNASSIGNED][:3]
+    unrelated = np.flatnonzero(labels == UNRELATED)
     texts = dataset.select_columns("text")
     estimate = discovery.num_clusters_
     return {
         "rows": len(labels),
         "unassigned": int((labels == UNASSIGNED).sum()),
         "rejected": [shorten(text) for text in texts[rejected.tolist()]["text"]],
+        "unrelated": len(unrelated),
+        "left_out": [shorten(text) for text in texts[unrelated[:3].tolist()]["text"]],
         "clusters": [
             {
                 "name": cluster.name,

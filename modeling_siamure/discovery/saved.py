@@ -10,9 +10,9 @@ import numpy as np
 from datasets import Dataset, load_from_disk
 from safetensors.numpy import load_file, save_file
 
-from ..clustering.assignment import SKIPPED, RejectionRule
-from ..clustering.descriptions import ClusterDescription
+from ..clustering.assignment import RejectionRule, embedded_rows
 from ..clustering.num_clusters import NumClustersEstimate, NumClustersTrial
+from ..clustering.storage import read_description
 from ..recipe import DEFAULT_METRIC, Recipe
 from ..training.model_card import path_on_card
 from ..utils.files import (
@@ -124,7 +124,7 @@ def _write_found(discovery: "RelationDiscovery", folder: Path) -> None:
     arrays = {
         "centroids": found.centroids,
         "head": found.head,
-        "positions": np.flatnonzero(discovery.labels_ != SKIPPED),
+        "labels": np.minimum(discovery.labels_, 0),
     }
     if discovery.places_ is not None:
         arrays["places"] = np.asarray(discovery.places_, dtype=np.float64)
@@ -170,19 +170,18 @@ def load_state(output: Path) -> SavedDiscovery:
         arrays = load_file(folder / _ARRAYS)
         embeddings = np.load(folder / _EMBEDDINGS, mmap_mode="r", allow_pickle=False)
         dataset = load_from_disk(folder / _ROWS)
-        positions = arrays["positions"]
-        if len(embeddings) != len(positions) or not isinstance(dataset, Dataset):
-            raise ValueError(f"{len(positions)} rows have {len(embeddings)} embeddings")
-        if len(positions) and positions.max() >= len(dataset):
-            raise ValueError(f"there are {len(dataset)} rows for {len(positions)} embeddings")
+        labels = arrays["labels"]
+        num_embedded = len(embedded_rows(labels))
+        if len(embeddings) != num_embedded or not isinstance(dataset, Dataset):
+            raise ValueError(f"{num_embedded} rows have {len(embeddings)} embeddings")
+        if len(labels) != len(dataset):
+            raise ValueError(f"there are {len(dataset)} rows for {len(labels)} labels")
     except Exception as error:  # whatever the readers of four formats make of arbitrary bytes
         reason = " ".join(str(error).split()[:30]) or type(error).__name__
         raise ValueError(f"{folder} is damaged ({reason}); make the discovery again") from None
     model, tokenizer = load_model(str(output))
     recipe = Recipe(record["recipe"])
     seed = record["parameters"]["seed"]
-    labels = np.full(len(dataset), SKIPPED)
-    labels[positions] = 0
     estimate = record["num_clusters"]
     rule = RejectionRule(**record["rule"])
     attributes = {
@@ -208,7 +207,7 @@ def load_state(output: Path) -> SavedDiscovery:
             arrays["centroids"],
             record["sizes"],
             rule,
-            [ClusterDescription(**cluster) for cluster in record["clusters"]],
+            [read_description(cluster) for cluster in record["clusters"]],
             arrays["head"],
             record["doubts"],
         ),

@@ -75,7 +75,7 @@ LIMITS: dict[str, tuple[Limit, ...]] = {
         ("dropout", "pretrained_weight_share", "adam_beta1", "adam_beta2", "max_unassigned"),
         (SHARE,),
     ),
-    "mention_depth": (PART,),
+    **dict.fromkeys(("mention_depth", "min_precision"), (PART,)),
     "validation_fraction": (PROPER_PART,),
     **dict.fromkeys(("seed", "data_seed"), (SEED,)),
 }

@@ -6,7 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from modeling_siamure.clustering.no_relation import find_unrelated, relation_scores
+from modeling_siamure.clustering.no_relation import (
+    find_unrelated,
+    has_both_orders,
+    relation_scores,
+)
 
 NEAR = "<e1:PER> Ada </e1:PER> runs <e2:ORG> Acme </e2:ORG> and Bo ran Beta in 1990."
 LATE = "Ada runs Acme and <e1:PER> Bo </e1:PER> ran <e2:ORG> Beta </e2:ORG> in 1990."
@@ -146,3 +150,17 @@ def test_what_is_no_share_is_refused(value):
         find_unrelated(np.ones(3), 0.9, value)
     with pytest.raises(ValueError, match=r"area=.*above 0.5 and below 1"):
         find_unrelated(np.ones(3), 0.9, area=value if value != -0.1 else 0.5)
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([], True),
+        ([NEAR, LATE], True),  # no value is a head
+        ([NEAR, VALUE], False),
+        ([NEAR, VALUE, swap(VALUE)], True),
+        ([VALUE, swap(VALUE), VALUE.replace("Bo", "Cy")], False),  # one of two
+    ],
+)
+def test_values_that_come_first_may_be_heads_of_one_order(texts, expected):
+    assert has_both_orders(texts) is expected

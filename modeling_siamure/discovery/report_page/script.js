@@ -5,6 +5,7 @@ const { clusters, points, tree, trials, gold } = data;
 const byId = (id) => document.getElementById(id);
 const readable = (number) => number.toLocaleString("en");
 const state = { cluster: null, query: "", groups: clusters.length, position: -1 };
+const UNRELATED = { name: "left out as unrelated", size: data.unrelated, share: data.unrelated / data.rows, words: [], types: [], parts: [], central: [], borderline: data.left_out };
 const UNASSIGNED = { name: "unassigned", size: data.unassigned, share: data.unassigned / data.rows, words: [], types: [], parts: [], central: [], borderline: data.rejected };
 
 function element(tag, attributes = {}, ...children) {
@@ -53,7 +54,7 @@ function groupOf() {
 let groups = groupOf();
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const color = (cluster) => cluster < 0 ? style("--grey") : `hsl(${(groups[cluster] * 137.508) % 360}, 65%, ${groups[cluster] % 2 ? 45 : 58}%)`;
-const describe = (cluster) => (cluster < 0 ? UNASSIGNED : clusters[cluster]);
+const describe = (cluster) => (cluster >= 0 ? clusters[cluster] : cluster === -4 ? UNRELATED : UNASSIGNED);
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Map
@@ -114,6 +115,7 @@ function moveAlong(step) {
 function drawClusters() {
   const all = clusters.map((_, cluster) => cluster);
   if (data.unassigned) all.push(-1);
+  if (data.unrelated) all.push(-4);
   byId("clusters").replaceChildren(...all.filter((cluster) => {
     const { name, words, types, parts } = describe(cluster);
     const isFound = !state.query || [name, ...words, ...types, ...parts.flatMap((part) => part.words)].join(" ").toLowerCase().includes(state.query);
