@@ -1,9 +1,10 @@
-"""The command `siamure`: find the relations of a corpus, correct them, and assign sentences.
+"""The command `siamure`: find the relations of a corpus, correct and export them.
 
     siamure pairs TEXT... --ner MODEL --output pairs.jsonl
     siamure discover FILE --output_dir OUT [--model DIR | --train] [--num_clusters N|auto]
     siamure assign FILE --model OUT/model [--output FILE]
     siamure edit OUT edits.yaml [--output_dir NEW]
+    siamure export OUT --to FORMAT [--output FILE]
 
 Several processes: accelerate launch -m modeling_siamure.cli discover FILE --output_dir OUT
 """
@@ -137,6 +138,25 @@ def _parser() -> argparse.ArgumentParser:
         "--output_dir",
         type=Path,
         help="a folder that is not there yet, for the edited discovery; in place by default",
+    )
+    export = commands.add_parser(
+        "export", help="facts and relations of a discovery, for other tools"
+    )
+    export.add_argument("folder", type=Path, help="the --output_dir of siamure discover")
+    export.add_argument(
+        "--to",
+        required=True,
+        help="triples, graphml, turtle, jsonld, neo4j, schema, labelstudio, prodigy or gliner",
+    )
+    export.add_argument(
+        "--output", type=Path, help="a file, or a folder for neo4j; beside the rest"
+    )
+    export.add_argument("--min_score", type=float, default=0.0, help="least mean score of a fact")
+    export.add_argument(
+        "--min_support", type=int, default=1, help="least number of sentences of a fact"
+    )
+    export.add_argument(
+        "--merge_inverses", action="store_true", help="make relations one that are inverse"
     )
     return parser
 

@@ -94,7 +94,7 @@ LAYERS = (
     ("embedding", "clustering", "export"),
     ("training",),
     ("recipe",),
-    ("discovery",),
+    ("discovery", "graph"),
     ("commands",),
     ("cli",),
 )
