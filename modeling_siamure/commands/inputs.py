@@ -29,9 +29,12 @@ def is_plain_text(args: argparse.Namespace) -> bool:
     """Tell whether the inputs of a discovery are documents, whose pairs have to be found.
 
     Raises:
-        ValueError: They are rows, and an option for plain text is given.
+        ValueError: They are rows, and an option for plain text is given; or the other way round.
     """
     if args.ner or args.file.is_dir() or args.file.suffix.lower() in (".txt", ".spacy"):
+        for name in ("columns", "offsets"):
+            if getattr(args, name):
+                raise ValueError(f"--{name} is for rows, not for plain text; leave it out")
         return True
     if args.more:
         raise ValueError(f"{args.more[0]}: several files are read as plain text only; give --ner")
@@ -103,7 +106,7 @@ def describe_command(args: argparse.Namespace, recipe: Recipe) -> dict[str, Any]
     if args.command == "discover":
         run |= describe_arguments(recipe.training_arguments("", seed=args.seed))
         run |= {} if args.model else vars(recipe.model_arguments)
-    aside = ("command", "output_dir", "output", "no_progress", "recipe", "encoder")
+    aside: tuple[str, ...] = ("command", "output_dir", "output", "no_progress", "recipe", "encoder")
     if args.command == "discover" and is_plain_text(args):
         run |= pair_options(args).describe([args.file, *args.more])
         aside += ("file", "more", "text_column", *TEXT_ARGUMENTS)
