@@ -31,9 +31,12 @@ def is_plain_text(args: argparse.Namespace) -> bool:
     """Tell whether the inputs of a discovery are documents, whose pairs have to be found.
 
     Raises:
-        ValueError: They are rows, and an option for plain text is given.
+        ValueError: They are rows, and an option for plain text is given; or the other way round.
     """
     if args.ner or (args.format is None and _holds_documents(args.file)):
+        for name in ("columns", "offsets"):
+            if getattr(args, name):
+                raise ValueError(f"--{name} is for rows, not for plain text; leave it out")
         return True
     if args.more:
         raise ValueError(f"{args.more[0]}: several files are read as plain text only; give --ner")

@@ -87,5 +87,6 @@ def test_mistakes(words, texts, recipe, tmp_path, capsys):
         rows, *words[1:3], *out, said="rows.jsonl, row 1, field text: is missing; name the column"
     )
     fails(tmp_path / "none.txt", *words[1:3], *out, said="none.txt does not exist")
+    fails(*words[:3], *out, "--offsets", "utf16", said="--offsets is for rows, not for plain text")
     fails(*words[:3], *out, "--min_precision", 0, said="min_precision=0.0: it must be above 0")
     assert not (tmp_path / "out").exists()
