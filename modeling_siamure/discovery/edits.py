@@ -401,9 +401,12 @@ class _Editing:
             values, parts = self._divide_by(name, rows, edit.by)
             means = means_of(self.embeddings[rows], parts, len(values))
         made = [_Cluster([], None, cluster.note, value, is_found=False) for value in values]
-        if cluster.name is not None:
+        whole = cluster.name
+        if whole is None and cluster.is_found:
+            whole = self.found.descriptions[int(name)].name
+        if whole is not None:
             for part, value in zip(made, values, strict=True):
-                part.name = None if value is None else f"{cluster.name} · {value}"
+                part.name = None if value is None else f"{whole} · {value}"
         first_part = np.full(len(self.centroids), -1)
         for centroid in cluster.centroids:
             first_part[centroid] = len(self.centroids)

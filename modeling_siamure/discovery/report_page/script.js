@@ -6,6 +6,8 @@ const byId = (id) => document.getElementById(id);
 const readable = (number) => number.toLocaleString("en");
 const state = { cluster: null, query: "", groups: clusters.length, position: -1 };
 const UNASSIGNED = { name: "unassigned", size: data.unassigned, share: data.unassigned / data.rows, words: [], types: [], central: [], borderline: data.rejected };
+const NO_RELATION = { name: "no relation", size: data.no_relation, share: data.no_relation / data.rows, words: [], types: [], central: data.unrelated, borderline: [] };
+const OUTSIDE = { "-1": UNASSIGNED, "-3": NO_RELATION };
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -53,7 +55,7 @@ function groupOf() {
 let groups = groupOf();
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const color = (cluster) => cluster < 0 ? style("--grey") : `hsl(${(groups[cluster] * 137.508) % 360}, 65%, ${groups[cluster] % 2 ? 45 : 58}%)`;
-const describe = (cluster) => (cluster < 0 ? UNASSIGNED : clusters[cluster]);
+const describe = (cluster) => OUTSIDE[cluster] || clusters[cluster];
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Map
@@ -113,20 +115,23 @@ function moveAlong(step) {
 
 function drawClusters() {
   const all = clusters.map((_, cluster) => cluster);
+  if (data.no_relation) all.push(-3);
   if (data.unassigned) all.push(-1);
   byId("clusters").replaceChildren(...all.filter((cluster) => {
-    const { name, words, types } = describe(cluster);
-    const isFound = !state.query || [name, ...words, ...types].join(" ").toLowerCase().includes(state.query);
+    const { name, words, types, note } = describe(cluster);
+    const isFound = !state.query || [name, note, ...words, ...types].join(" ").toLowerCase().includes(state.query);
     return isFound || points.cluster.some((own, point) => own === cluster && texts[point].includes(state.query));
   }).map((cluster) => {
-    const { name, size, share, words, types } = describe(cluster);
+    const { name, size, share, words, types, note } = describe(cluster);
     const button = element("button", { type: "button", "data-cluster": cluster, "aria-pressed": cluster === state.cluster, style: `--color: ${color(cluster)}` },
       name, element("small", {}, `${readable(size)} sentences, ${(100 * share).toFixed(1)} %`),
       ...(words.length ? [element("small", {}, words.join(", "))] : []),
-      ...(types.length ? [element("small", {}, types.slice(0, 3).join(", "))] : []));
+      ...(types.length ? [element("small", {}, types.slice(0, 3).join(", "))] : []),
+      ...(note ? [element("small", { class: "note" }, note)] : []));
     button.addEventListener("click", () => choose(cluster));
     return element("li", {}, button);
   }));
+  document.dispatchEvent(new Event("clustersdrawn"));
 }
 
 function drawExamples() {
