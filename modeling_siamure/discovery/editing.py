@@ -10,6 +10,7 @@ import torch
 
 from ..clustering.assignment import SKIPPED
 from ..clustering.relevant_components import LinearMap
+from ..training.model_card import facts_of_encoder
 from ..utils.terminal import library_bars
 from .edits import (
     OUTSIDE,
@@ -35,6 +36,8 @@ class EditableClusters:
     `modeling_siamure.discovery.edits`).
     """
 
+    edits_: list[Edit]
+
     def edit(self, edits: str | Path | Iterable[Edit | Mapping[str, Any]]) -> Self:
         """Replace all edits by others.
 
@@ -53,8 +56,7 @@ class EditableClusters:
                 "this is no discovery with its sentences: fit one, or take one up again by "
                 "RelationDiscovery.load(FOLDER)"
             )
-        is_file = isinstance(edits, str | Path)
-        edits = read_edits(edits) if is_file else as_edits(cast(Iterable, edits))
+        edits = read_edits(edits) if isinstance(edits, str | Path) else as_edits(edits)
         config = discovery.model_.config
         edited = apply_edits(
             self.found_,
@@ -220,7 +222,9 @@ class EditableClusters:
             weights.detach().cpu().float().numpy().copy(),
             discovery.doubts_,
         )
-        self.edits_: list[Edit] = []
+        self.edits_ = []
+        source = discovery.model_name_or_path or discovery.encoder_
+        self.encoder_facts_ = facts_of_encoder(source)  # for the card
         self.title_ = "sentences"  # what report and card call them
         self.places_: np.ndarray | None = None
         return self

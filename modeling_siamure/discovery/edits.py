@@ -586,7 +586,8 @@ class _Editing:
         found = {str(number): cluster for number, cluster in enumerate(self.found.descriptions)}
         described: list[ClusterDescription] = []
         if any(not cluster.is_found for cluster in clusters):
-            texts = _Texts(self.dataset, self.positions, assignment.is_reversed)
+            is_reversed = np.array(self.is_reversed)[self.at]
+            texts = _Texts(self.dataset, self.positions, is_reversed)
             partition = Clusters(assignment.labels, means)
             described = describe_clusters(texts, self.embeddings, partition, assignment.margins)
         result = []
@@ -629,7 +630,7 @@ class _Editing:
 class _Texts(Sequence):
     """The marked sentences of some rows, with head and tail swapped where a person said so."""
 
-    def __init__(self, dataset: Dataset, positions: np.ndarray, is_reversed: np.ndarray | None):
+    def __init__(self, dataset: Dataset, positions: np.ndarray, is_reversed: np.ndarray):
         texts = dataset["text"][:]
         self._texts = [texts[position] for position in positions.tolist()]
         for row in np.flatnonzero(is_reversed):

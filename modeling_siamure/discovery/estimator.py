@@ -224,6 +224,7 @@ class RelationDiscovery(EditableClusters, ClusterMixin, BaseEstimator):
         elif rule.max_distances is None:
             logger.warning("this model holds no thresholds, so no row is left unassigned")
         assignment = broadcast_from_main(assign_rows, embeddings, centroids, sizes, rule)
+        assert assignment.centroids is not None
         check_domain(assignment.centroids, assignment.distances, self.model_.config, self.strict)
         return assignment.scatter(positions, len(dataset))
 
@@ -247,7 +248,7 @@ class RelationDiscovery(EditableClusters, ClusterMixin, BaseEstimator):
         discovery.clusters_ = load_clusters(str(discovery.model_.name_or_path), config)
         centroids = centroids_of_clusters(
             discovery.model_.cluster_centroids.numpy(),
-            config.cluster_sizes,
+            config.cluster_sizes or [],
             config.centroid_clusters,
             config.centroid_parents,
         )
