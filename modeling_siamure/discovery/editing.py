@@ -10,6 +10,7 @@ import torch
 
 from ..clustering.assignment import UNRELATED, embedded_rows
 from ..clustering.relevant_components import LinearMap
+from ..training.model_card import facts_of_encoder
 from ..utils.terminal import library_bars
 from .edits import (
     OUTSIDE,
@@ -34,6 +35,8 @@ class EditableClusters:
     `ValueError`, and the discovery stays as it was. Clusters are named by their ids (see
     `modeling_siamure.discovery.edits`).
     """
+
+    edits_: list[Edit]
 
     def edit(self, edits: str | Path | Iterable[Edit | Mapping[str, Any]]) -> Self:
         """Replace all edits by others.
@@ -222,6 +225,8 @@ class EditableClusters:
             discovery.doubts_,
         )
         self.edits_ = []
+        source = discovery.model_name_or_path or discovery.encoder_
+        self.encoder_facts_ = facts_of_encoder(source)  # for the card
         self.title_ = "sentences"  # what report and card call them
         self.places_: np.ndarray | None = None
         return self

@@ -406,9 +406,12 @@ class _Editing:
             values, parts = self._divide_by(name, rows, edit.by)
             means = means_of(self.embeddings[rows], parts, len(values))
         made = [_Cluster([], None, cluster.note, value, is_found=False) for value in values]
-        if cluster.name is not None:
+        whole = cluster.name
+        if whole is None and cluster.is_found:
+            whole = self.found.descriptions[int(name)].name
+        if whole is not None:
             for part, value in zip(made, values, strict=True):
-                part.name = None if value is None else f"{cluster.name} · {value}"
+                part.name = None if value is None else f"{whole} · {value}"
         first_part = np.full(len(self.centroids), -1)
         for centroid in cluster.centroids:
             first_part[centroid] = len(self.centroids)
@@ -588,7 +591,8 @@ class _Editing:
         found = {str(number): cluster for number, cluster in enumerate(self.found.descriptions)}
         described: list[ClusterDescription] = []
         if any(not cluster.is_found for cluster in clusters):
-            texts = _Texts(self.dataset, self.positions, assignment.is_reversed)
+            is_reversed = np.array(self.is_reversed)[self.at]
+            texts = _Texts(self.dataset, self.positions, is_reversed)
             partition = Clusters(assignment.labels, means)
             described = describe_clusters(texts, self.embeddings, partition, assignment.margins)
         result = []
@@ -631,7 +635,7 @@ class _Editing:
 class _Texts(Sequence):
     """The marked sentences of some rows, with head and tail swapped where a person said so."""
 
-    def __init__(self, dataset: Dataset, positions: np.ndarray, is_reversed: np.ndarray | None):
+    def __init__(self, dataset: Dataset, positions: np.ndarray, is_reversed: np.ndarray):
         texts = dataset["text"][:]
         self._texts = [texts[position] for position in positions.tolist()]
         for row in [] if is_reversed is None else np.flatnonzero(is_reversed):

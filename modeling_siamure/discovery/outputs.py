@@ -195,4 +195,5 @@ def write_model(
         is_finetuned=discovery.finetune,
         untrained_because=discovery.untrained_because_,
         doubts=discovery.doubts_,
+        **discovery.encoder_facts_,
     )

@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import normalize
 
 from ..clustering.assignment import UNRELATED, embedded_rows
-from ..configuration_siamure import UNASSIGNED
+from ..configuration_siamure import NO_RELATION, UNASSIGNED
 from ..markers import MARKER
 from ..recipe import load_metric
 from ..training.model_card import SCORES
@@ -60,6 +60,8 @@ def build_report(
         plotly=get_plotlyjs(),
         style=(_PAGE / "style.css").read_text(encoding="utf-8"),
         script=(_PAGE / "script.js").read_text(encoding="utf-8"),
+        edits_style=(_PAGE / "edits.css").read_text(encoding="utf-8"),
+        edits_script=(_PAGE / "edits.js").read_text(encoding="utf-8"),
     )
 
 
@@ -126,13 +128,13 @@ def score_gold(
     """
     if "relation" not in dataset.column_names:
         return {}, []
-    relations = np.array(dataset["relation"], dtype=object)
+    relations = np.array(dataset["relation"][:], dtype=object)
     labels = discovery.labels_
     known = (labels >= UNASSIGNED) & np.array([relation is not None for relation in relations])
     if not known.any():
         return {}, []
     assigned = known & (labels >= 0)
-    types = zip(dataset["head_type"], dataset["tail_type"], strict=True)
+    types = zip(dataset["head_type"][:], dataset["tail_type"][:], strict=True)
     pairs = np.array([f"{head} {tail}" for head, tail in types])
     nearest = discovery.assignment_.clusters
     clusterings = {f"all {known.sum():,}, in their nearest cluster": (nearest, known)}
@@ -221,19 +223,28 @@ def _content(
         places = discovery.places_ = map_2d(discovery.embeddings_[drawn], discovery.seed)
     rows = used[drawn]
     least_clear = used[np.argsort(assignment.margins[used], kind="stable")]
-    rejected = least_clear[labels[least_clear] == UNASSIGNED][:3]
+    outside = {
+        label: least_clear[labels[least_clear] == label][:3] for label in (UNASSIGNED, NO_RELATION)
+    }
     unrelated = np.flatnonzero(labels == UNRELATED)
     texts = dataset.select_columns("text")
     estimate = discovery.num_clusters_
     return {
         "rows": len(labels),
         "unassigned": int((labels == UNASSIGNED).sum()),
-        "rejected": [shorten(text) for text in texts[rejected.tolist()]["text"]],
+        "rejected": [shorten(text) for text in texts[outside[UNASSIGNED].tolist()]["text"]],
+        "no_relation": int((labels == NO_RELATION).sum()),
+        "no_relation_texts": [
+            shorten(text) for text in texts[outside[NO_RELATION].tolist()]["text"]
+        ],
         "unrelated": len(unrelated),
         "left_out": [shorten(text) for text in texts[unrelated[:3].tolist()]["text"]],
+        "edits": [edit.to_dict() for edit in discovery.edits_],
         "clusters": [
             {
+                "id": cluster.id,
                 "name": cluster.name,
+                "note": cluster.note,
                 "size": cluster.size,
                 "share": cluster.size / len(labels),
                 "words": cluster.words,
@@ -305,7 +316,7 @@ def _gold(
     """Count the rows of each gold relation in each cluster, the frequent relations first."""
     if "relation" not in dataset.column_names:
         return None
-    relations = np.array([relation or "" for relation in dataset["relation"]])
+    relations = np.array([relation or "" for relation in dataset["relation"][:]])
     names, counts = np.unique(relations[relations != ""], return_counts=True)
     if not len(names):
         return None

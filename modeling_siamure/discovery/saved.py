@@ -1,7 +1,7 @@
 """A discovery on disk, which can be taken up again without embedding anything."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,10 @@ from safetensors.numpy import load_file, save_file
 from ..clustering.assignment import RejectionRule, embedded_rows
 from ..clustering.num_clusters import NumClustersEstimate, NumClustersTrial
 from ..clustering.storage import read_description
-from ..recipe import DEFAULT_METRIC, Recipe
+from ..recipe import DEFAULT_METRIC, ModelArguments, Recipe
 from ..training.model_card import path_on_card
+from ..training.training_args import SiamURETrainingArguments
+from ..utils.escaping import public_name
 from ..utils.files import (
     RUN_FILE,
     atomic_write,
@@ -40,6 +42,7 @@ _PARAMETERS = (
     "finetune",
     "reject_outliers",
     "max_unassigned",
+    "min_precision",
     "seed",
     "strict",
 )
@@ -131,11 +134,14 @@ def _write_found(discovery: "RelationDiscovery", folder: Path) -> None:
     save_file(
         {name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / _ARRAYS
     )
+    parameters = {name: getattr(discovery, name) for name in _PARAMETERS}
+    source = discovery.model_name_or_path
     record = {
         "title": discovery.title_,
-        "parameters": {name: getattr(discovery, name) for name in _PARAMETERS},
-        "recipe": Recipe.of(discovery.recipe).values,
-        "encoder": discovery.encoder_,
+        "parameters": parameters | {"model_name_or_path": source and public_name(source)},
+        "recipe": _public_values(Recipe.of(discovery.recipe)),
+        "encoder": public_name(discovery.encoder_),
+        "encoder_facts": discovery.encoder_facts_,
         "clustering_method": discovery.clustering_method_,
         "untrained_because": discovery.untrained_because_,
         "num_clusters": asdict(discovery.num_clusters_),
@@ -146,6 +152,18 @@ def _write_found(discovery: "RelationDiscovery", folder: Path) -> None:
     }
     write_record(folder / _RECORD, json.loads(json.dumps(record, default=str)))
     flush(folder)
+
+
+def _public_values(recipe: Recipe) -> dict[str, Any]:
+    """Return the keys of a recipe that say how models are made, without folders of this machine."""
+    kept = {
+        part.name for kind in (ModelArguments, SiamURETrainingArguments) for part in fields(kind)
+    }
+    kept -= {"output_dir", "logging_dir", "resume_from_checkpoint"}
+    values = {name: value for name, value in recipe.values.items() if name in kept}
+    if "model_name_or_path" in values:
+        values["model_name_or_path"] = public_name(values["model_name_or_path"])
+    return values
 
 
 def load_state(output: Path) -> SavedDiscovery:
@@ -194,6 +212,7 @@ def load_state(output: Path) -> SavedDiscovery:
         "title_": record["title"],
         "rejection_": rule,
         "encoder_": record["encoder"],
+        "encoder_facts_": record["encoder_facts"],
         "clustering_method_": record["clustering_method"],
         "untrained_because_": record["untrained_because"],
         "training_args_": recipe.training_arguments("", seed=seed, disable_tqdm=True),

@@ -179,7 +179,7 @@ def render_model_card(
         score_table = score_rows(results, config.num_labels)
     tags = {"relation-extraction", "siamure", *(card_data.pop("tags", None) or [])}
     facts = (
-        _facts_of_encoder(finetuned_from or "") | {"pipeline_tag": "feature-extraction"} | card_data
+        facts_of_encoder(finetuned_from or "") | {"pipeline_tag": "feature-extraction"} | card_data
     )
     card = ModelCard.from_template(
         ModelCardData(
@@ -253,7 +253,7 @@ def _choose_example(
     return f"{head} knows {tail} ."
 
 
-def _facts_of_encoder(encoder: str) -> dict[str, str | None]:
+def facts_of_encoder(encoder: str) -> dict[str, str | None]:
     """Return `base_model` and `license` for the front matter, as far as the encoder tells them.
 
     Args:

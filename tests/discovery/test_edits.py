@@ -347,8 +347,8 @@ MISFITS = {
     ),
     "too many parts": ([{"split": {"cluster": 0, "into": 60}}], "too few for 60 parts"),
     "no such column": (
-        [{"split": {"cluster": 0, "by": "yaer"}}],
-        "there is no column 'yaer'; did you mean year",
+        [{"split": {"cluster": 0, "by": "years"}}],
+        "there is no column 'years'; did you mean year",
     ),
     "gold": ([{"split": {"cluster": 0, "by": "relation"}}], "gold labels, which only score"),
     "one value": ([{"split": {"cluster": 0, "by": "head_type"}}], "has one value in cluster 0"),

@@ -4,6 +4,7 @@ import copy
 import html
 import json
 import re
+import shlex
 import shutil
 
 import pytest
@@ -11,6 +12,7 @@ from datasets import Dataset
 from plotly.offline import get_plotlyjs
 
 from modeling_siamure import RelationDiscovery, insert_markers
+from modeling_siamure.cli import main
 from modeling_siamure.discovery.report import (
     _content,
     as_json,
@@ -20,7 +22,8 @@ from modeling_siamure.discovery.report import (
     summarize,
 )
 from modeling_siamure.recipe import DEFAULT_METRIC
-from tests.helpers.rows import make_rows
+from tests.helpers.commands import run
+from tests.helpers.rows import make_rows, write_rows
 
 ATTACK = (
     "</script><script>window.attacked = true</script><img src=x onerror='window.attacked = true'>"
@@ -295,3 +298,128 @@ def test_phone_width_in_light_and_dark(browser, page, tmp_path, scheme):
     assert browser.execute_script("return byId('map').getBoundingClientRect().width") > 300
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+# --------------------------------------------------------------------------------------------------
+# Edits
+
+
+def select(browser, *ids):
+    for cluster in ids:
+        browser.find_element("css selector", f"#clusters input[data-id='{cluster}']").click()
+
+
+def click(browser, name):
+    browser.find_element("css selector", f"#edit-{name}").click()
+
+
+def fill_in(browser, form, text):
+    field = browser.find_element("css selector", f"#edit-{form} input")
+    field.clear()
+    field.send_keys(text, "\n")
+
+
+def listed_edits(browser):
+    return texts(browser, "#edits li")
+
+
+@pytest.fixture(scope="module")
+def discovered(recipe, tmp_path_factory):
+    """A discovery whose folder has a name that a shell would take apart."""
+    folder = tmp_path_factory.mktemp("edited")
+    rows = write_rows(folder / "mine.jsonl", make_rows(60))
+    options = ("--recipe", recipe, "--num_clusters", 5, "--no_progress")
+    run(main, "discover", rows, "--output_dir", folder / "ada's out", *options)
+    return folder / "ada's out"
+
+
+@pytest.mark.extended
+def test_edits_in_the_page_reach_the_next_report(browser, discovered, tmp_path):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    output = shutil.copytree(discovered, tmp_path / "ada's out")
+    options = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", options)
+    browser.get((output / "report.html").as_uri())
+    wait(browser, "return document.querySelector('#map .main-svg') && byId('status').value")
+    assert not browser.find_elements("css selector", "#clusters input")
+    browser.find_element("css selector", "#editing summary").click()
+    wait(browser, "return document.querySelectorAll('#clusters input').length === 5")
+    assert not browser.find_element("css selector", "#edit-merge").is_enabled()
+    select(browser, 1, 2)
+    click(browser, "merge")
+    select(browser, 1)
+    fill_in(browser, "rename", 'it\'s: "founded"')
+    select(browser, 0)
+    fill_in(browser, "split", "2")
+    select(browser, "0.2", 3)
+    click(browser, "reject")
+    select(browser, 4)
+    click(browser, "direction")
+    edits = [
+        'merge: ["1", "2"]',
+        'rename: {cluster: "1", name: "it\'s: \\"founded\\""}',
+        'split: {cluster: "0", into: 2}',
+        'reject: ["3", "0.2"]',
+    ]
+    assert listed_edits(browser) == [*edits, 'direction: ["4"]']
+    click(browser, "undo")
+    assert listed_edits(browser) == edits
+    assert not browser.find_element("css selector", "input[data-id='2']").is_enabled()
+    assert any("merged into" in text for text in texts(browser, "#clusters li"))
+    select(browser, 4)
+    fill_in(browser, "rename", 'it\'s: "founded"')  # which another one is called
+    assert "Another cluster is called" in texts(browser, "#selected")[0]
+    assert listed_edits(browser) == edits
+    fill_in(browser, "note", "ask Ada: <b>who</b>")
+    click(browser, "download")
+    WebDriverWait(browser, 30).until(lambda _: (tmp_path / "edits.yaml").exists())
+    command = browser.find_element("css selector", "#edit-command").text
+    assert shlex.split(command) == ["siamure", "edit", str(output), "edits.yaml"]
+    click(browser, "copy")
+    wait(browser, "return /command/.test(byId('selected').textContent)")
+    run(main, "edit", output, tmp_path / "edits.yaml")
+
+    browser.get((output / "report.html").as_uri())
+    wait(browser, "return document.querySelector('#map .main-svg') && byId('status').value")
+    names = texts(browser, "#clusters button")
+    assert any(name.startswith('it\'s: "founded"\n') for name in names)
+    assert any(name.startswith("no relation\n") for name in names)
+    assert any("ask Ada: <b>who</b>" in name for name in names)
+    assert not browser.find_elements("css selector", "#clusters b")
+    ids = browser.execute_script("return clusters.map((cluster) => cluster.id)")
+    assert sorted(ids) == ["0.1", "1", "4"]
+    browser.find_element("css selector", "#editing summary").click()
+    assert len(listed_edits(browser)) == 5  # what was edited stays in the file
+    assert not browser.find_element("css selector", "#edit-undo").is_enabled()
+    select(browser, "0.1")
+    fill_in(browser, "rename", "second")
+    (tmp_path / "edits.yaml").unlink()
+    click(browser, "download")
+    WebDriverWait(browser, 30).until(lambda _: (tmp_path / "edits.yaml").exists())
+    run(main, "edit", output, tmp_path / "edits.yaml")
+    names = {
+        cluster["name"] for cluster in content((output / "report.html").read_text())["clusters"]
+    }
+    assert {"second", 'it\'s: "founded"'} <= names
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+@pytest.mark.extended
+def test_edits_from_the_keyboard_and_on_a_phone(browser, discovered, tmp_path):
+    from selenium.webdriver.common.keys import Keys
+
+    size = {"width": 390, "height": 800, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get((discovered / "report.html").as_uri())
+    wait(browser, "return document.querySelector('#map .main-svg') && byId('status').value")
+    browser.find_element("css selector", "#editing summary").send_keys(Keys.ENTER)
+    wait(browser, "return document.querySelectorAll('#clusters input').length === 5")
+    for cluster in (0, 3):
+        browser.find_element("css selector", f"input[data-id='{cluster}']").send_keys(Keys.SPACE)
+    browser.find_element("css selector", "#edit-merge").send_keys(Keys.ENTER)
+    assert listed_edits(browser) == ['merge: ["0", "3"]']
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    browser.find_element("css selector", "#edit-undo").send_keys(Keys.SPACE)
+    assert listed_edits(browser) == []
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

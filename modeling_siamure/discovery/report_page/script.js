@@ -5,8 +5,12 @@ const { clusters, points, tree, trials, gold } = data;
 const byId = (id) => document.getElementById(id);
 const readable = (number) => number.toLocaleString("en");
 const state = { cluster: null, query: "", groups: clusters.length, position: -1 };
-const UNRELATED = { name: "left out as unrelated", size: data.unrelated, share: data.unrelated / data.rows, words: [], types: [], parts: [], central: [], borderline: data.left_out };
-const UNASSIGNED = { name: "unassigned", size: data.unassigned, share: data.unassigned / data.rows, words: [], types: [], parts: [], central: [], borderline: data.rejected };
+const outside = (name, size, central, borderline) => ({ name, size, share: size / data.rows, words: [], types: [], parts: [], central, borderline });
+const OUTSIDE = {
+  "-1": outside("unassigned", data.unassigned, [], data.rejected),
+  "-3": outside("no relation", data.no_relation, data.no_relation_texts, []),
+  "-4": outside("left out as unrelated", data.unrelated, [], data.left_out),
+};
 
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -54,7 +58,7 @@ function groupOf() {
 let groups = groupOf();
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const color = (cluster) => cluster < 0 ? style("--grey") : `hsl(${(groups[cluster] * 137.508) % 360}, 65%, ${groups[cluster] % 2 ? 45 : 58}%)`;
-const describe = (cluster) => (cluster >= 0 ? clusters[cluster] : cluster === -4 ? UNRELATED : UNASSIGNED);
+const describe = (cluster) => OUTSIDE[cluster] || clusters[cluster];
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Map
@@ -114,22 +118,25 @@ function moveAlong(step) {
 
 function drawClusters() {
   const all = clusters.map((_, cluster) => cluster);
+  if (data.no_relation) all.push(-3);
   if (data.unassigned) all.push(-1);
   if (data.unrelated) all.push(-4);
   byId("clusters").replaceChildren(...all.filter((cluster) => {
-    const { name, words, types, parts } = describe(cluster);
-    const isFound = !state.query || [name, ...words, ...types, ...parts.flatMap((part) => part.words)].join(" ").toLowerCase().includes(state.query);
+    const { name, words, types, parts, note } = describe(cluster);
+    const isFound = !state.query || [name, note, ...words, ...types, ...parts.flatMap((part) => part.words)].join(" ").toLowerCase().includes(state.query);
     return isFound || points.cluster.some((own, point) => own === cluster && texts[point].includes(state.query));
   }).map((cluster) => {
-    const { name, size, share, words, types, whole, parts } = describe(cluster);
+    const { name, size, share, words, types, whole, parts, note } = describe(cluster);
     const button = element("button", { type: "button", "data-cluster": cluster, "aria-pressed": cluster === state.cluster, style: `--color: ${color(cluster)}` },
       name, element("small", {}, `${readable(size)} sentences, ${(100 * share).toFixed(1)} %`),
       ...(words.length ? [element("small", {}, words.join(", "))] : []),
       ...(types.length ? [element("small", {}, types.slice(0, 3).join(", ") + (whole ? " (the whole type pair)" : ""))] : []),
-      ...(parts.length ? [element("small", {}, `${parts.length} parts: ${parts.map((part) => part.words[0] || "…").join(" | ")}`)] : []));
+      ...(parts.length ? [element("small", {}, `${parts.length} parts: ${parts.map((part) => part.words[0] || "…").join(" | ")}`)] : []),
+      ...(note ? [element("small", { class: "note" }, note)] : []));
     button.addEventListener("click", () => choose(cluster));
     return element("li", {}, button);
   }));
+  document.dispatchEvent(new Event("clustersdrawn"));
 }
 
 function drawExamples() {
