@@ -43,7 +43,9 @@ def scores_of(embeddings, relations, num_clusters: int, seeds: list[int], method
     values = []
     for seed in seeds:
         rows = fit_relevant_components(embeddings, seed=seed).apply(embeddings)
-        clusters = cluster_embeddings(rows, num_clusters, method, seed)
+        clusters = cluster_embeddings(
+            rows, num_clusters, method, seed, relation_embeddings=embeddings
+        )
         result = metric().compute(predictions=clusters.labels, references=relations)
         values.append([result["b3_f1"], result["v_measure_f1"], result["ari"]])
     return " / ".join(f"{100 * value:.1f}" for value in np.mean(values, axis=0))

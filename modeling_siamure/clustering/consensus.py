@@ -50,11 +50,11 @@ def consensus(
     """Cluster h such that neighbors share a cluster.
 
     Cluster heads are trained so that a row and its mutual nearest neighbors agree and all clusters
-    are used (Eq. 7). Each has a start of its own, by Ward's method, which keeps large groups whole,
-    and by k-means, which parts them, in turn. Where embeddings are relevant components of h, others
-    see its plain principal components: heads that look differently err differently. Average linkage
-    on the share of heads that separate two rows joins them; what stays alone there is no cluster.
-    Each row then belongs to the nearest centroid, so that rows to come are assigned alike.
+    are used (Eq. 7). Each has a start of its own by Ward's method, which keeps large groups whole.
+    Where embeddings are relevant components of h, others see its plain principal components, and
+    every other start is by k-means: heads that look and begin differently err differently. Average
+    linkage on the share of heads that separate two rows joins them; what stays alone there is no
+    cluster. Each row then belongs to the nearest centroid, so that rows to come are assigned alike.
 
     A corpus may have few relations that are frequent and many that are rare. Clusters of similar
     size then cut through the frequent ones, and neighbors agree on them hardly better than any two
@@ -130,7 +130,7 @@ def consensus(
                 neighbors_of_views[head % len(views)],
                 num_clusters,
                 len(heads) * seed + head,
-                by_kmeans=head // len(views) % 2 == 1,
+                by_kmeans=len(views) > 1 and head // len(views) % 2 == 1,
             )
             for head in heads
         ]
