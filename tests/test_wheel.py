@@ -145,6 +145,7 @@ def test_labeled_rows_are_discovered_and_scored(run, files, tmp_path):
     assert {path.name for path in output.iterdir()} == {
         "assignments.parquet",
         "clusters.csv",
+        "discovery",
         "model",
         "report.html",
     }

@@ -38,8 +38,9 @@ def find_parts(
     Returns:
         The part of each row within its cluster, the largest part 0; 0 too where there is one.
 
-    >>> rows = np.repeat(np.eye(4), 20, axis=0) + np.linspace(0, 0.1, 320).reshape(80, 4)
-    >>> find_parts(rows, np.repeat([0, 1], 40), 2)[[0, 20, 40, 60]]
+    >>> rows = np.repeat(np.eye(4), [20, 10, 20, 10], axis=0)
+    >>> rows += np.linspace(0, 0.1, 240).reshape(60, 4)
+    >>> find_parts(rows, np.repeat([0, 1], 30), 2)[[0, 20, 30, 50]]
     array([0, 1, 0, 1])
     """
     parts = np.zeros(len(labels), dtype=int)

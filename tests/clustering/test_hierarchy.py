@@ -5,7 +5,7 @@ import pytest
 from datasets import concatenate_datasets
 
 from data_scripts import load_relation_dataset
-from modeling_siamure import RelationDiscovery
+from modeling_siamure import Recipe, RelationDiscovery
 from modeling_siamure.clustering.hierarchy import cut_tree, relation_tree, siblings
 
 RESIDENCE = ["city_of_residence", "state_of_residence", "country_of_residence"]
@@ -61,7 +61,9 @@ def test_residence_in_a_city_a_state_and_a_country_are_siblings():
     rows = concatenate_datasets(
         [load_relation_dataset("sample")["train"].select(range(0, 1263, 3)), rows]
     )
-    discovery = RelationDiscovery(1).fit(rows)
+    recipe = Recipe.of(None)
+    recipe.values["clustering_components"] = None  # of h itself
+    discovery = RelationDiscovery(1, recipe=recipe).fit(rows)
     names, labels = np.unique(rows["relation"], return_inverse=True)
     h = discovery.embeddings_ / np.linalg.norm(discovery.embeddings_, axis=1, keepdims=True)
     centroids = np.stack([h[labels == label].mean(axis=0) for label in range(len(names))])

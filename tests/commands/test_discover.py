@@ -36,7 +36,7 @@ def test_plain_text_to_relations(words, texts, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert printed.startswith("120 pairs of 240 mentions\n")
     names = {path.name for path in output.iterdir()}
-    assert names == {"assignments.parquet", "clusters.csv", "model", "pairs.jsonl"}
+    assert names == {"assignments.parquet", "clusters.csv", "discovery", "model", "pairs.jsonl"}
     pairs = [json.loads(line) for line in (output / "pairs.jsonl").open(encoding="utf-8")]
     rows = pq.read_table(output / "assignments.parquet").to_pylist()
     assert [row["id"] for row in rows] == [pair["id"] for pair in pairs] and len(rows) == 120

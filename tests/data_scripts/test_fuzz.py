@@ -18,7 +18,12 @@ from data_scripts import CORPORA, load_relation_dataset
 from modeling_siamure.markers import neutralize, read_markers
 
 from .source_examples import (
+    BRAT_ENTITIES,
+    BRAT_RELATIONS,
+    CONLL,
+    CONLLU_BRACKETS,
     MARKED_SENTENCES,
+    NEWS,
     NYT_LINES,
     OPENNRE_TEXT,
     OPENNRE_TOKENS,
@@ -26,7 +31,10 @@ from .source_examples import (
     TABLE_CHARACTERS,
     TABLE_TOKENS,
     core_row,
+    doccano_line,
     docred_document,
+    labelstudio_task,
+    prodigy_task,
     pure_document,
     spert_sentence,
     tacred_row,
@@ -53,10 +61,17 @@ class Case(NamedTuple):
     companion: tuple[str, str] | None = None  # another file, which stays good
     options: tuple[str, ...] = ()  # options that take the folder
     slow: Callable | None = None
+    pairs: str | None = None
 
 
 FEWREL = {"P1": [{"tokens": ["a", "b"], "h": ["a", "", [[0]]], "t": ["b", "", [[1]]]}]}
 TACRED = json.dumps([tacred_row("d1", "per:age"), tacred_row("d2", "no_relation")])
+TRIPLE = {
+    "subject": "Ada",
+    "predicate": "works for",
+    "object": "Acme",
+    "evidence": "Ada has long worked for Acme.",
+}
 CASES = {
     "core": Case("core", "train.json", [core_row(0), core_row(1)], slow=core_rows),
     "docred": Case("docred", "dev.json", [docred_document()], slow=docred_rows),
@@ -88,6 +103,19 @@ CASES = {
     "pure": Case("pure", "train.jsonl", [pure_document(), pure_document()], lines),
     "json": Case("table", "train.json", [TABLE_CHARACTERS, TABLE_TOKENS]),
     "jsonlines": Case("table", "train.jsonl", [TABLE_CHARACTERS, TABLE_TOKENS], lines),
+    "brat": Case(
+        "brat",
+        "a.ann",
+        [*BRAT_ENTITIES.splitlines(), *BRAT_RELATIONS.splitlines()],
+        "\n".join,
+        companion=("a.txt", NEWS),
+    ),
+    "conll": Case("conll", "train.conll", CONLL.splitlines(), "\n".join, pairs="all"),
+    "conllu": Case("conllu", "train.conllu", CONLLU_BRACKETS.splitlines(), "\n".join, pairs="all"),
+    "doccano": Case("doccano", "train.jsonl", [doccano_line()], lines),
+    "labelstudio": Case("labelstudio", "train.json", [labelstudio_task()]),
+    "prodigy": Case("prodigy", "train.jsonl", [prodigy_task()], lines),
+    "triples": Case("triples", "train.jsonl", [TRIPLE, TRIPLE], lines),
     "csv": Case(
         "table", "train.csv", ["sentence,head,tail,note", 'a b,a,b,"x, y"', "c d,d,c,"], "\n".join
     ),
@@ -180,6 +208,8 @@ def compare(dataset, source, slow):
 
 def read(case, folder, **options):
     options |= {option: str(folder) for option in case.options}
+    if case.pairs:
+        options["pairs"] = case.pairs
     return load_relation_dataset(case.corpus, data_dir=str(folder), **options)
 
 

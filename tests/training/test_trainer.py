@@ -244,7 +244,7 @@ def test_head_starts_from_a_clustering(encoder, rows, tmp_path, start):
     clusters = (
         ward(embeddings.relation, 3)
         if start == "ward"
-        else trainer._cluster(rows, embeddings.relation)
+        else trainer._cluster(rows, embeddings.relation, None)
     )
     nearest = assign(embeddings.relation, clusters.centroids)
     assert (embeddings.cluster_probabilities.argmax(1) == nearest).all()
