@@ -95,14 +95,25 @@ items = st.binary(min_size=1, max_size=12).map(
 )
 
 
-@settings(max_examples=10_000, deadline=None)
-@given(items)
-def test_equals_the_definitions_on_random_labelings(labels):
+def equals_the_definitions(labels):
     clusters, classes = zip(*labels, strict=True)
     scores = scores_of(clusters, classes)
     assert seven(scores) == close(by_definition(clusters, classes))
     assert scores["n_items"] == len(labels)
     assert (scores["n_clusters"], scores["n_classes"]) == (len(set(clusters)), len(set(classes)))
+
+
+@settings(max_examples=1000, deadline=None)
+@given(items)
+def test_equals_the_definitions_on_random_labelings(labels):
+    equals_the_definitions(labels)
+
+
+@pytest.mark.extended
+@settings(max_examples=10_000, deadline=None)
+@given(items)
+def test_equals_the_definitions_on_many_labelings(labels):
+    equals_the_definitions(labels)
 
 
 @settings(max_examples=300, deadline=None)
